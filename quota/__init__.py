@@ -1,0 +1,1 @@
+"""Say how much of what is asked, held and used. Knows accounts, resources and limits, never jobs."""

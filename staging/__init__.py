@@ -1,0 +1,1 @@
+"""Bring bytes to where they are needed, and nowhere else. Knows locations and transfers, never jobs."""

@@ -1,0 +1,1 @@
+"""Map URLs to use-cases."""

@@ -1,0 +1,1 @@
+"""Say who is asking and what they may see."""

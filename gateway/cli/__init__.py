@@ -1,0 +1,1 @@
+"""Give people at a terminal the commands they know."""

@@ -1,0 +1,1 @@
+"""Keep what is true: engine, transactions, tables and their migrations."""

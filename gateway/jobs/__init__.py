@@ -1,0 +1,1 @@
+"""Know what a job is and what may happen to it."""

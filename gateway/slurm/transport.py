@@ -1,0 +1,180 @@
+"""Define the seam to a cluster: a handful of verbs that every way of reaching Slurm offers.
+
+Implementations live in `transports/`; `gateway.testing.FakeSlurm` is the shipped fake. All of them pass
+`tests/contract/test_transport.py`.
+
+Every verb raises `ClusterUnreachable` when it got no trustworthy answer. That never says anything about a job.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.ids import AttemptId, ClusterName, SlurmJobId, UnixUser
+from gateway.slurm.runner import Answer, Claim, FileSlice, ReadRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitOrder:
+    """Everything one `sbatch` needs. The same order twice runs `sbatch` once."""
+
+    attempt: AttemptId
+    user: UnixUser
+    uid: int
+    options: tuple[str, ...]
+    """sbatch options as `--name=value`, without the ones the transport itself sets (`--parsable`, `--chdir`)."""
+    batch: bytes
+    """The batch script: what sbatch gets on stdin."""
+    files: Mapping[str, bytes]
+    """Further files of the attempt directory, by simple name (`script`, `attempt.json`, `wrapper.py`)."""
+    deadline: float
+    """Epoch seconds after which the sbatch must not be started any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlurmJob:
+    """One record of Slurm's queue: a job, an array task, or the pending rest of an array."""
+
+    job_id: SlurmJobId
+    """Slurm's raw id of this record."""
+    array_job_id: SlurmJobId | None
+    array_tasks: str | None
+    """The task (`3`), or for a pending rest the expression (`3-4%2`)."""
+    state: str
+    """Slurm's word in capitals, as it came: a reader must survive words it does not know."""
+    reason: str
+    uid: int
+    name: str
+    account: str
+    partition: str
+    submitted: int | None
+    """Epoch seconds, as are all times here; None where Slurm says N/A, Unknown or nothing."""
+    started: int | None
+    ended: int | None
+    time_limit_s: int | None
+    """None is unlimited."""
+    cpus: int
+    nodes: int
+    node_list: str
+    workdir: str
+    exit_code: int | None
+    signal: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One complete look at everything Slurm has in memory, running and lately ended."""
+
+    cluster: ClusterName
+    boot_time: int
+    """When slurmctld started (epoch seconds): a change means its memory may have gone back in time."""
+    jobs: tuple[SlurmJob, ...]
+    unread: int = 0
+    """Lines that could not be understood. More than none: absence in this look proves nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one job or array task ended, by accounting (sacct) or by the controller (scontrol show job)."""
+
+    job_id: SlurmJobId
+    array_job_id: SlurmJobId | None
+    array_task: int | None
+    uid: int | None
+    state: str
+    """Slurm's word without its tail: `CANCELLED`, never `CANCELLED by 1000`."""
+    exit_code: int
+    signal: int
+    submitted: int | None
+    started: int | None
+    ended: int | None
+    elapsed_s: int | None
+    cpus: int | None
+    nodes: int | None
+    node_list: str
+    failed_node: str | None
+    max_rss_kb: int | None
+    workdir: str
+    tres: str
+    """Allocated trackable resources as Slurm writes them: `cpu=4,mem=4000M,node=1`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandResult:
+    """What a Slurm command said."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolCapacity:
+    """One partition, as `sinfo` counts it."""
+
+    partition: str
+    default: bool
+    available: bool
+    nodes: int
+    nodes_idle: int
+    nodes_allocated: int
+    """Allocated or mixed."""
+    nodes_down: int
+    """Down, drained, failing or not responding."""
+    nodes_powered_down: int
+    cpus: int
+    cpus_allocated: int
+    cpus_idle: int
+    cpus_per_node: int
+    """Of the largest node."""
+    memory_mb_per_node: int
+    gpus: int
+    max_time_s: int | None
+    default_time_s: int | None
+
+
+class Transport(Protocol):
+    """One cluster, reached."""
+
+    @property
+    def cluster(self) -> ClusterName:
+        """The cluster's name in the settings."""
+
+    def submit(self, order: SubmitOrder, *, wait_s: float) -> Answer | None:
+        """Run sbatch as the tenant and return its answer; None when it has not answered within `wait_s`.
+
+        Idempotent: an attempt whose sbatch was launched before is only asked for its answer again.
+        """
+
+    def answer(self, user: UnixUser, attempt: AttemptId) -> Answer | None:
+        """Return what the attempt's sbatch answered, or None while there is nothing."""
+
+    def sbatch_is_dead(self, user: UnixUser, attempt: AttemptId) -> bool:
+        """Say whether the attempt's sbatch is known not to run (any more). False also when unknown."""
+
+    def claim(self, user: UnixUser, attempt: AttemptId, *, void: bool) -> Claim:
+        """Read who may run the attempt; with `void` first try to make it that nobody may."""
+
+    def observe(self) -> Observation:
+        """Look at all jobs at once (one query)."""
+
+    def outcomes(self, job_ids: Sequence[SlurmJobId], *, since: int) -> list[Outcome]:
+        """Ask accounting for ended and running jobs, array tasks one by one (one query). Empty without accounting."""
+
+    def controller_outcome(self, job_id: SlurmJobId) -> list[Outcome]:
+        """Ask the controller's own memory (`scontrol show job`); empty when it has forgotten the job."""
+
+    def accounting_settled(self) -> bool:
+        """Say whether accounting knows all that the controller knows (its queue to slurmdbd is empty)."""
+
+    def cancel(self, user: UnixUser, job_ids: Sequence[str], *, signal: str | None = None) -> CommandResult:
+        """Run scancel as the tenant; ids may be task addresses (`36_1`). Success says nothing about a job's end."""
+
+    def read_many(self, user: UnixUser, requests: Sequence[ReadRequest]) -> list[FileSlice]:
+        """Read byte ranges of files in the user's attempt directories, in one call."""
+
+    def capacity(self) -> list[PoolCapacity]:
+        """Count the nodes and CPUs of every partition."""
+
+    def ping(self) -> str:
+        """Return Slurm's version, or raise `ClusterUnreachable`."""

@@ -1,0 +1,1 @@
+"""Ship stateful fakes and builders that pass the same contracts as the real parts."""
