@@ -1,0 +1,268 @@
+"""Change the state of jobs, steps and attempts: the only door, and it reads the table of moves.
+
+What happened in the world (an sbatch answer, an observation, an outcome) is a *fact* and is written by `facts.py`
+without conditions. What we make of it is a *decision*: it comes here as a `Move`, is compared with the step's version
+and lease, and either applies as a whole or not at all.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from gateway.db import tables
+from gateway.db.database import Transaction
+from gateway.errors import GatewayFault
+from gateway.ids import AttemptId, JobId, StepId
+from gateway.states import FINAL, MOVES, STATE_OF, Phase, Reason, job_phase
+
+MAIN_STEP: Final = "main"
+
+
+class IllegalMove(GatewayFault):
+    """A move was decided that the table of moves does not allow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAttempt:
+    """The intent to run one sbatch, recorded before it runs."""
+
+    id: AttemptId
+    number: int
+    sbatch_deadline: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A decision about one step."""
+
+    step: StepId
+    version: int
+    """The step's version that the decision was made on."""
+    to: Phase
+    reason: Reason
+    actor: str
+    """`controller`, `collector`, or `user:<name>`."""
+    lease_token: int | None = None
+    """The fencing token, where the decision was made under a lease. It must still be the newest."""
+    message: str | None = None
+    due_at: datetime | None = None
+    """Not to be acted on before; at once when left out."""
+    new_attempt: NewAttempt | None = None
+    keep_lease: bool = False
+
+
+def create(transaction: Transaction, *, job: Mapping[str, Any], step: str = MAIN_STEP) -> JobId:
+    """Insert an accepted job with its one step, waiting in the gateway; returns the new job's id.
+
+    `job` has every column of the jobs table that this function does not know better.
+    """
+    first = {"phase": Phase.PENDING, "reason": Reason.SUBMITTED}
+    row = {**job, **first, "state": STATE_OF[Phase.PENDING], "version": 0, "created_at": transaction.now}
+    job_id = JobId(transaction.execute(tables.jobs.insert().values(row).returning(tables.jobs.c.id)).scalar_one())
+    transaction.execute(
+        tables.steps.insert().values(job_id=job_id, name=step, cluster=job["cluster"], due_at=transaction.now, **first)
+    )
+    transaction.emit(
+        _event(job["tenant_id"], job_id, step, None, kind="job.submitted", to=Phase.PENDING, reason=Reason.SUBMITTED)
+        | {"actor": f"user:{job['user_name']}", "message": None, "from_phase": None}
+    )
+    return job_id
+
+
+def advance(transaction: Transaction, moves: Sequence[Move]) -> set[StepId]:
+    """Apply decisions; returns the steps that moved.
+
+    A decision made on an older version, or under a lease that was lost, is dropped: whoever moved the step since has
+    seen more. Raises IllegalMove, and nothing applies, if a decision breaks the table of moves.
+    """
+    current = _lock(transaction, [move.step for move in moves])
+    apply = [move for move in moves if _is_current(move, current.get(move.step), transaction.now)]
+    for move in apply:
+        _check(move, Phase(current[move.step].phase))
+    if not apply:
+        return set()
+    _insert_attempts(transaction, apply, current)
+    _update_steps(transaction, apply, current)
+    _update_attempts(transaction, apply, current)
+    _update_jobs(transaction, apply, current)
+    for move in apply:
+        row = current[move.step]
+        number = move.new_attempt.number if move.new_attempt else row.attempt_number
+        event = _event(
+            row.tenant_id, row.job_id, row.name, number, kind="step.advanced", to=move.to, reason=move.reason
+        )
+        transaction.emit(event | {"from_phase": row.phase, "actor": move.actor, "message": move.message})
+    return {move.step for move in apply}
+
+
+def _lock(transaction: Transaction, step_ids: Sequence[StepId]) -> dict[StepId, Any]:
+    """Lock account, job, step and attempt of every step, always in this order, and return their rows."""
+    s, j, a = tables.steps.c, tables.jobs.c, tables.attempts.c
+    wanted = sa.select(j.tenant_id).join(tables.steps, s.job_id == j.id).where(s.id.in_(step_ids)).distinct()
+    if transaction.connection.dialect.name != "sqlite":
+        transaction.lock_tenants(set(transaction.execute(wanted).scalars()))
+    rows = sa.select(
+        *(s.id, s.job_id, s.name, s.phase, s.version, s.tries, s.attempt_id, s.lease_holder, s.lease_token),
+        *(s.lease_expires_at, j.tenant_id, j.cluster, j.unix_user, j.uid),
+        *(j.started_at.label("job_started_at"), a.number.label("attempt_number"), a.started_at, a.ended_at),
+        *(a.exit_code, a.exit_signal),
+    )
+    rows = rows.join(tables.jobs, s.job_id == j.id).outerjoin(tables.attempts, a.id == s.attempt_id)
+    rows = rows.where(s.id.in_(step_ids)).order_by(j.id, s.id).with_for_update(of=[tables.jobs, tables.steps])
+    return {StepId(row.id): row for row in transaction.execute(rows)}
+
+
+def _is_current(move: Move, row: Any, now: datetime) -> bool:
+    if row is None or row.version != move.version:
+        return False
+    if move.lease_token is not None:
+        return bool(row.lease_token == move.lease_token and row.lease_holder is not None)
+    leased = row.lease_holder is not None and row.lease_expires_at is not None and row.lease_expires_at > now
+    return not leased
+
+
+def _check(move: Move, at: Phase) -> None:
+    if move.to not in MOVES[at]:
+        raise IllegalMove(f"step {move.step} may not go from {at} to {move.to} ({move.reason})")
+
+
+def _insert_attempts(transaction: Transaction, moves: Sequence[Move], current: Mapping[StepId, Any]) -> None:
+    rows = [
+        {
+            "id": move.new_attempt.id,
+            "number": move.new_attempt.number,
+            "sbatch_deadline": move.new_attempt.sbatch_deadline,
+            "job_id": current[move.step].job_id,
+            "step_id": move.step,
+            "cluster": current[move.step].cluster,
+            "unix_user": current[move.step].unix_user,
+            "uid": current[move.step].uid,
+            "phase": move.to,
+            "reason": move.reason,
+            "created_at": transaction.now,
+            "missing_looks": 0,
+        }
+        for move in moves
+        if move.new_attempt
+    ]
+    if rows:
+        transaction.execute(tables.attempts.insert(), rows)
+
+
+_STEP_UPDATE: Final = (
+    tables.steps.update()
+    .where(tables.steps.c.id == bindparam("b_id"), tables.steps.c.version == bindparam("b_version"))
+    .values(
+        phase=bindparam("to"),
+        reason=bindparam("why"),
+        version=tables.steps.c.version + 1,
+        due_at=bindparam("due"),
+        tries=bindparam("tried"),
+        attempt_id=bindparam("attempt"),
+        lease_holder=bindparam("holder"),
+        lease_expires_at=bindparam("expires"),
+    )
+)
+
+
+def _update_steps(transaction: Transaction, moves: Sequence[Move], current: Mapping[StepId, Any]) -> None:
+    def values(move: Move) -> dict[str, Any]:
+        row, attempt = current[move.step], move.new_attempt
+        return {
+            "b_id": move.step,
+            "b_version": move.version,
+            "to": move.to,
+            "why": move.reason,
+            "due": move.due_at or transaction.now,
+            "tried": row.tries + 1 if attempt else row.tries,
+            "attempt": attempt.id if attempt else row.attempt_id,
+            "holder": row.lease_holder if move.keep_lease else None,
+            "expires": row.lease_expires_at if move.keep_lease else None,
+        }
+
+    transaction.execute(_STEP_UPDATE, [values(move) for move in moves])
+
+
+_ATTEMPT_UPDATE: Final = (
+    tables.attempts.update()
+    .where(tables.attempts.c.id == bindparam("b_id"))
+    .values(phase=bindparam("to"), reason=bindparam("why"))
+)
+
+
+def _update_attempts(transaction: Transaction, moves: Sequence[Move], current: Mapping[StepId, Any]) -> None:
+    """An attempt shares its step's phases; going back to PENDING ends it, as failed, for the reason given."""
+    rows = [
+        {
+            "b_id": current[move.step].attempt_id,
+            "to": Phase.FAILED if move.to is Phase.PENDING else move.to,
+            "why": move.reason,
+        }
+        for move in moves
+        if current[move.step].attempt_id and not move.new_attempt and current[move.step].phase not in FINAL
+    ]
+    if rows:
+        transaction.execute(_ATTEMPT_UPDATE, rows)
+
+
+_JOB_UPDATE: Final = (
+    tables.jobs.update()
+    .where(tables.jobs.c.id == bindparam("b_id"))
+    .values(
+        state=bindparam("shown"),
+        phase=bindparam("to"),
+        reason=bindparam("why"),
+        message=bindparam("said"),
+        version=tables.jobs.c.version + 1,
+        started_at=bindparam("started"),
+        ended_at=bindparam("ended"),
+        exit_code=bindparam("code"),
+        exit_signal=bindparam("sig"),
+    )
+)
+
+
+def _update_jobs(transaction: Transaction, moves: Sequence[Move], current: Mapping[StepId, Any]) -> None:
+    """Compute each job from *all* its steps."""
+    s = tables.steps.c
+    ids = {current[move.step].job_id for move in moves}
+    phases: dict[int, list[Phase]] = {}
+    for row in transaction.execute(sa.select(s.job_id, s.phase).where(s.job_id.in_(ids))):
+        phases.setdefault(row.job_id, []).append(Phase(row.phase))
+
+    def values(move: Move) -> dict[str, Any]:
+        row = current[move.step]
+        phase = job_phase(phases[row.job_id])
+        over = phase in FINAL
+        begun = phase is Phase.RUNNING or move.to in {Phase.FINALIZING, *FINAL}
+        return {
+            "b_id": row.job_id,
+            "shown": STATE_OF[phase],
+            "to": phase,
+            "why": move.reason,
+            "said": move.message,
+            "started": row.started_at if begun and row.started_at else row.job_started_at,
+            "ended": (row.ended_at or transaction.now) if over else None,
+            "code": row.exit_code if over else None,
+            "sig": row.exit_signal if over else None,
+        }
+
+    transaction.execute(_JOB_UPDATE, [values(move) for move in moves])
+
+
+def _event(
+    tenant: str, job: int, step: str, attempt: int | None, *, kind: str, to: Phase, reason: Reason
+) -> dict[str, Any]:
+    return {
+        "tenant_id": tenant,
+        "job_id": job,
+        "step": step,
+        "attempt": attempt,
+        "kind": kind,
+        "to_phase": to,
+        "reason": reason,
+    }
