@@ -1,8 +1,8 @@
 """Define the seam to act as a tenant's Unix user: submit, cancel and read below an attempt directory.
 
 `helper.HelperRunner` asks the privileged helper (`gateway/runas`), `helper.LocalRunner` acts as the current user;
-both pass `tests/contract/test_runner.py`. Every verb raises `helper.RunnerUnavailable` when the helper gave no
-answer (which says nothing about what happened) and `helper.RunnerRefused` when it answered no.
+both pass `tests/contract/test_runner.py`. Every verb raises `sessions.RunnerUnavailable` when the helper gave no
+answer (which says nothing about what happened) and `sessions.RunnerRefused` when it answered no.
 
 Everything read here lies in a directory that its tenant owns, so none of it is proof: an answer or a claim is a hint
 what to look for in Slurm, where user, working directory and submit time must agree.
@@ -37,7 +37,7 @@ class Answer:
     stdout: str
     stderr: str
     error: str | None
-    """`deadline` or `not_started`, where `exit_code` is None."""
+    """`deadline`, `void` or `not_started`, where `exit_code` is None."""
     started: float
     ended: float
 
