@@ -1,6 +1,6 @@
 """Open the database and its transactions: one transaction is one use-case, with no I/O inside."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -24,8 +24,7 @@ class Transaction:
         self.connection = connection
         self.now = now
         """The database's time when the transaction began: the same for every change in it."""
-        self._events: list[EventRow] = []
-        self._after_commit: list[Callable[[], None]] = []
+        self.events: list[EventRow] = []
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Run one Core statement."""
@@ -35,21 +34,17 @@ class Transaction:
 
     def emit(self, event: EventRow) -> None:
         """Append an event; it gets its number at the very end of the transaction."""
-        self._events.append(event)
-
-    def after_commit(self, action: Callable[[], None]) -> None:
-        """Do `action` once the changes are durable, and never if they are not."""
-        self._after_commit.append(action)
+        self.events.append(event)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Undo only what happens inside when it fails, events and notices included."""
-        events, actions = len(self._events), len(self._after_commit)
+        """Undo only what happens inside when it fails, events included."""
+        events = len(self.events)
         try:
             with self.connection.begin_nested():
                 yield
         except BaseException:
-            del self._events[events:], self._after_commit[actions:]
+            del self.events[events:]
             raise
 
     def lock_tenants(self, tenant_ids: set[str]) -> None:
@@ -61,8 +56,8 @@ class Transaction:
 
     def write_events(self) -> None:
         """Number the events from the tenants' counters, as the last act: order of numbers is then order of commits."""
-        for tenant in sorted({event["tenant_id"] for event in self._events}):
-            mine = [event for event in self._events if event["tenant_id"] == tenant]
+        for tenant in sorted({event["tenant_id"] for event in self.events}):
+            mine = [event for event in self.events if event["tenant_id"] == tenant]
             counter = tables.tenants.c.last_event
             last: int = self.connection.execute(
                 tables.tenants.update()
@@ -74,17 +69,16 @@ class Transaction:
             rows = [{**event, "seq": first + number, "at": self.now} for number, event in enumerate(mine)]
             self.connection.execute(tables.events.insert(), rows)
 
-    def run_after_commit(self) -> None:
-        """Run the registered actions in their order."""
-        for action in self._after_commit:
-            action()
-
 
 class Database:
     """A pool of connections and the two ways to use one."""
 
-    def __init__(self, url: str, *, clock: Clock) -> None:
+    def __init__(
+        self, url: str, *, clock: Clock, publish: Callable[[Sequence[EventRow]], None] = lambda _: None
+    ) -> None:
         self._clock = clock
+        self._publish = publish
+        """Told the events of every transaction once they are durable."""
         self.engine = _engine(url)
         self._writer = self.engine.execution_options(sgw_write=True)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
@@ -96,7 +90,8 @@ class Database:
             transaction = Transaction(connection, self._now(connection))
             yield transaction
             transaction.write_events()
-        transaction.run_after_commit()
+        if transaction.events:
+            self._publish(transaction.events)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

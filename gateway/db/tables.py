@@ -110,8 +110,10 @@ class Step(Table, table=True):
         # What the controllers ask for all the time; final steps are not in it, so it does not grow with history.
         sa.Index(
             "ix_steps_active",
+            "cluster",
             "phase",
-            "due_at",
+            sa.text("priority DESC"),
+            "id",
             sqlite_where=sa.text("phase NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')"),
             postgresql_where=sa.text("phase NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')"),
         ),
@@ -121,6 +123,8 @@ class Step(Table, table=True):
     job_id: int = Field(foreign_key="jobs.id", index=True, sa_type=BigInt)
     name: str = Field(max_length=24)
     cluster: str = Field(max_length=64)
+    priority: int = 0
+    """The job's, repeated here because the queue is read in its order."""
     phase: str = Field(max_length=16)
     reason: str = Field(max_length=32)
     version: int = 0

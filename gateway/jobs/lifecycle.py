@@ -64,7 +64,17 @@ def create(transaction: Transaction, *, job: Mapping[str, Any], step: str = MAIN
     row = {**job, **first, "state": STATE_OF[Phase.PENDING], "version": 0, "created_at": transaction.now}
     job_id = JobId(transaction.execute(tables.jobs.insert().values(row).returning(tables.jobs.c.id)).scalar_one())
     transaction.execute(
-        tables.steps.insert().values(job_id=job_id, name=step, cluster=job["cluster"], due_at=transaction.now, **first)
+        tables.steps.insert().values(
+            **first,
+            job_id=job_id,
+            name=step,
+            cluster=job["cluster"],
+            priority=job["priority"],
+            due_at=transaction.now,
+            version=0,
+            tries=0,
+            lease_token=0,
+        )
     )
     transaction.emit(
         _event(job["tenant_id"], job_id, step, None, kind="job.submitted", to=Phase.PENDING, reason=Reason.SUBMITTED)

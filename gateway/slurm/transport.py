@@ -23,6 +23,10 @@ class SubmitOrder:
     uid: int
     options: tuple[str, ...]
     """sbatch options as `--name=value`, without the ones the transport itself sets (`--parsable`, `--chdir`)."""
+    merged: bool = False
+    """stderr goes into the same file as stdout."""
+    array: bool = False
+    """Each task writes files of its own: `stdout.<task>`."""
     batch: bytes
     """The batch script: what sbatch gets on stdin."""
     files: Mapping[str, bytes]
