@@ -1,0 +1,78 @@
+"""List the kinds of value that sbatch's options take."""
+
+from gateway.directives.options import Kind
+from gateway.directives.values import (
+    arrays,
+    dependencies,
+    durations,
+    exports,
+    gres,
+    moments,
+    quantities,
+    signals,
+    words,
+)
+
+_NAME_LENGTH = 200
+
+TEXT = Kind(metavar="text", parse=words.parse_text)
+SOME_TEXT = Kind(metavar="text", parse=words.parse_some_text)
+TITLE = Kind(metavar="name", parse=words.parse_some_text, longest=_NAME_LENGTH)
+NAME = Kind(metavar="name", parse=words.parse_name, longest=_NAME_LENGTH)
+NAMES = Kind(metavar="names", parse=words.parse_names)
+LIST = Kind(metavar="list", parse=words.parse_some_text)
+FILE = Kind(metavar="file", parse=words.parse_path)
+DIRECTORY = Kind(metavar="directory", parse=words.parse_some_text)
+HOSTS = Kind(metavar="hosts", parse=words.parse_hosts, longest=65536)
+COUNT = Kind(metavar="n", parse=quantities.parse_count)
+COUNT_OR_ZERO = Kind(metavar="n", parse=quantities.parse_count_or_zero)
+INTEGER = Kind(metavar="n", parse=quantities.parse_integer)
+NODES = Kind(metavar="min[-max]", parse=quantities.parse_nodes)
+MEMORY = Kind(metavar="size[KMGT]", parse=quantities.parse_memory)
+TIME_LIMIT = Kind(metavar="time", parse=durations.parse_time_limit)
+DURATION = Kind(metavar="time", parse=durations.parse_duration)
+MOMENT = Kind(metavar="when", parse=moments.parse_moment)
+ARRAY = Kind(metavar="indexes", parse=arrays.parse_array, longest=65536)
+GRES = Kind(metavar="list", parse=gres.parse_gres)
+GPUS = Kind(metavar="[type:]n", parse=gres.parse_gpus)
+DEPENDENCY = Kind(metavar="type:job", parse=dependencies.parse_dependencies)
+SIGNAL = Kind(metavar="[B:]signal[@sec]", parse=signals.parse_signal)
+EXPORT = Kind(metavar="ALL|NONE|names", parse=exports.parse_export, longest=65536)
+MAIL_TYPES = Kind(metavar="events", parse=words.parse_mail_types)
+ZERO_OR_ONE = Kind(metavar="0|1", parse=words.choice("0", "1"))
+OPEN_MODE = Kind(
+    metavar="append|truncate",
+    parse=words.choice("append", "truncate", synonyms={"a": "append", "t": "truncate"}),
+)
+EXCLUSIVE = Kind(metavar="user|mcs|topo", parse=words.choice("exclusive", "user", "mcs", "topo", "oversubscribe"))
+NO_KILL = Kind(metavar="off", parse=words.choice("set", "off", synonyms={"no": "off"}))
+YES_NO = Kind(metavar="yes|no", parse=words.choice("yes", "no"))
+HINT = Kind(
+    metavar="hint",
+    parse=words.choice("compute_bound", "memory_bound", "multithread", "nomultithread"),
+)
+DISTRIBUTION = Kind(
+    metavar="type",
+    parse=words.matching(
+        r"plane=[0-9]+|(\*|block|cyclic|arbitrary|hostfile)(:(\*|block|cyclic|fcyclic)){0,2}(,(no)?pack)?",
+        "block:cyclic or plane=4",
+    ),
+)
+GRES_FLAGS = Kind(
+    metavar="flags",
+    parse=words.matching(
+        r"(^|,)(disable-binding|enforce-binding|multiple-tasks-per-sharing|one-task-per-sharing)", "enforce-binding"
+    ),
+)
+PROFILE = Kind(
+    metavar="all|none|list",
+    parse=words.matching(r"all|none|(energy|lustre|network|task)(,(energy|lustre|network|task))*", "task,energy"),
+)
+SWITCHES = Kind(metavar="n[@time]", parse=words.matching(r"[1-9][0-9]{0,8}(@[0-9:-]+)?", "1@00:10:00"))
+SOCKETS = Kind(metavar="S[:C[:T]]", parse=words.matching(r"([0-9*]+)(:[0-9*]+){0,2}", "2:8:1"))
+SAMPLING = Kind(
+    metavar="interval",
+    parse=words.matching(
+        r"[0-9]+|(task|energy|network|filesystem)=[0-9]+(,(task|energy|network|filesystem)=[0-9]+)*", "task=30"
+    ),
+)

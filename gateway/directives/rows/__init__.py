@@ -1,0 +1,1 @@
+"""The table of options, as data: one row, one option."""
