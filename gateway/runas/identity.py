@@ -8,7 +8,7 @@ import re
 import resource
 from dataclasses import dataclass
 
-from gateway.runas.config import Config
+from gateway.runas.config import UNLIMITED, Config
 
 # Also the name of a folder, so no `/` and no leading dot; `@` is for directory services.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
@@ -95,7 +95,7 @@ def become(person: Person, config: Config) -> None:
     os.chdir("/")
     os.umask(config.umask)
     for name, pair in config.limits.items():
-        resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), pair)
+        _limit(getattr(resource, f"RLIMIT_{name.upper()}"), *pair)
     os.setgroups(person.groups)
     os.setresgid(person.gid, person.gid, person.gid)
     os.setresuid(person.uid, person.uid, person.uid)
@@ -104,11 +104,21 @@ def become(person: Person, config: Config) -> None:
     _verify(person)
 
 
+def _limit(kind: int, soft: int, hard: int) -> None:
+    try:
+        resource.setrlimit(kind, (soft, hard))
+    except (ValueError, PermissionError):  # in a container even root may only lower its hard limits
+        ceiling = resource.getrlimit(kind)[1]
+        if ceiling != UNLIMITED:
+            soft = ceiling if soft == UNLIMITED else min(soft, ceiling)
+        resource.setrlimit(kind, (soft, ceiling))
+
+
 def _verify(person: Person) -> None:
     uids, gids = os.getresuid(), os.getresgid()
     if set(uids) != {person.uid} or set(gids) != {person.gid} or set(os.getgroups()) != set(person.groups):
         raise RuntimeError(f"still {uids} {gids} {os.getgroups()} after becoming {person}")
-    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+    with open("/proc/self/status", encoding="utf-8", errors="replace") as status:
         held = [
             line for line in status if line.startswith(("CapPrm", "CapEff", "CapAmb")) and line.split()[1].strip("0")
         ]

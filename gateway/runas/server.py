@@ -99,7 +99,7 @@ class Server:
             sentence = f"the first line must be a Unix user name of less than {_LINE_LIMIT} bytes, sent alone"
             _refuse(connection, peer, None, "bad_line", sentence)
             return
-        user = line.decode("ascii", errors="replace")
+        user = line.decode("utf-8", errors="replace")
         try:
             config = self._file.current()
         except ConfigError as error:
