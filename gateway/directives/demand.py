@@ -92,7 +92,9 @@ def _cpus(d: Directives, nodes: int, tasks: int, gpus: int, shape: NodeShape) ->
     if d.exclusive == "exclusive" and shape.cpus:
         return nodes * shape.cpus
     usable = (
-        1 if d.hint == "nomultithread" else min(d.threads_per_core or shape.threads_per_core, shape.threads_per_core)
+        1
+        if "nomultithread" in (d.hint or "")
+        else min(d.threads_per_core or shape.threads_per_core, shape.threads_per_core)
     )
     cores_per_task = -(-(d.cpus_per_task or 1) // usable)
     per_task = cores_per_task * shape.threads_per_core

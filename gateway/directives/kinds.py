@@ -47,10 +47,8 @@ OPEN_MODE = Kind(
 EXCLUSIVE = Kind(metavar="user|mcs|topo", parse=words.choice("exclusive", "user", "mcs", "topo", "oversubscribe"))
 NO_KILL = Kind(metavar="off", parse=words.choice("set", "off", synonyms={"no": "off"}))
 YES_NO = Kind(metavar="yes|no", parse=words.choice("yes", "no"))
-HINT = Kind(
-    metavar="hint",
-    parse=words.choice("compute_bound", "memory_bound", "multithread", "nomultithread"),
-)
+_HINTS = "compute_bound|memory_bound|(no)?multithread"
+HINT = Kind(metavar="hints", parse=words.matching(f"({_HINTS})(,({_HINTS}))*", "nomultithread"))
 DISTRIBUTION = Kind(
     metavar="type",
     parse=words.matching(
@@ -58,11 +56,10 @@ DISTRIBUTION = Kind(
         "block:cyclic or plane=4",
     ),
 )
+_GRES_FLAGS = "disable-binding|enforce-binding|multiple-tasks-per-sharing|one-task-per-sharing"
 GRES_FLAGS = Kind(
     metavar="flags",
-    parse=words.matching(
-        r"(^|,)(disable-binding|enforce-binding|multiple-tasks-per-sharing|one-task-per-sharing)", "enforce-binding"
-    ),
+    parse=words.matching(f"({_GRES_FLAGS})(,({_GRES_FLAGS}))*", "enforce-binding"),
 )
 PROFILE = Kind(
     metavar="all|none|list",

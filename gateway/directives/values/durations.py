@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.directives.diagnostics import BadValue
 
-_WITH_DAYS = re.compile(r"(\d+)-(\d+)(?::(\d+)(?::(\d+))?)?", re.ASCII)
+_WITH_DAYS = re.compile(r"(\d+)-(?:(\d+)(?::(\d+)(?::(\d+))?)?)?", re.ASCII)
 _CLOCK = re.compile(r"(\d+)(?::(\d+)(?::(\d+))?)?", re.ASCII)
 _ENDLESS = frozenset({"infinite", "unlimited", "-1"})
 _LONGEST = 100 * 366 * 86400

@@ -49,9 +49,9 @@ def parse_memory(text: str) -> Memory:
 
 
 def parse_nodes(text: str) -> NodeRange:
-    """Read `--nodes`: `2`, `2-4`, `1k`. Zero nodes, which sbatch lets pass, is refused here."""
+    """Read `--nodes`: `2`, `2-4`, `-4` (from one), `1k`. Zero nodes, which sbatch lets pass, is refused here."""
     low, dash, high = text.partition("-")
-    smallest = _node_count(low, text)
+    smallest = _node_count(low or "1" if dash else low, text)
     largest = _node_count(high, text) if dash else smallest
     if smallest < 1:
         raise BadValue("a job needs at least one node")
