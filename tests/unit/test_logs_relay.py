@@ -33,6 +33,11 @@ def drain(follower) -> list[Item]:
     return items
 
 
+def ended(items: list[Item]) -> End:
+    assert isinstance(items[-1], End)
+    return items[-1]
+
+
 def until(condition, seconds=5.0):
     deadline = time.monotonic() + seconds
     while not condition():
@@ -50,9 +55,8 @@ def test_a_log_that_is_created_late_is_waited_for_and_followed_to_its_end(relay)
         relay.finish("a")
         items = drain(follower)
     assert text(items) == b"last \xe2\x82"
-    assert isinstance(items[-1], End)
-    assert items[-1].offsets == {"stdout": source.read(0, 0).size}
-    assert items[-1].complete
+    assert ended(items).offsets == {"stdout": source.read(0, 0).size}
+    assert ended(items).complete
 
 
 def test_a_finished_log_that_never_existed_ends_at_once(relay):
@@ -69,7 +73,7 @@ def test_a_log_shorter_than_announced_is_waited_for(relay):
         source.append(b"late")
         items = drain(follower)
     assert text(items) == b"late"
-    assert items[-1].complete
+    assert ended(items).complete
 
 
 def test_a_log_that_stays_shorter_than_announced_ends_incomplete(relay):
@@ -77,7 +81,7 @@ def test_a_log_that_stays_shorter_than_announced_ends_incomplete(relay):
         relay.finish("a", final_size=10)
         items = drain(follower)
     assert text(items) == b"abc"
-    assert items[-1].complete is False
+    assert ended(items).complete is False
 
 
 def test_many_followers_share_one_reader(relay):
