@@ -99,41 +99,41 @@ def read_small(directory: int, name: str, *, limit: int = 65536) -> bytes | None
         return stream.read(limit)
 
 
-def write(directory: int, name: str, data: bytes, *, mode: int = 0o600, durable: bool = False) -> None:
-    """Put a whole file in place, replacing what is there; `durable` also survives a power cut."""
-    with _temporary(directory, name, data, mode=mode, durable=durable) as temporary:
+def write(directory: int, name: str, data: bytes, *, mode: int = 0o600) -> None:
+    """Put a whole file in place, replacing what is there."""
+    with _temporary(directory, name, data, mode=mode) as temporary:
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-    if durable:
-        os.fsync(directory)
 
 
-def write_once(directory: int, name: str, data: bytes, *, durable: bool = False) -> bytes:
+def write_once(directory: int, name: str, data: bytes) -> bytes:
     """Put the file in place unless one is there, and return what it holds now, ours or the other's.
 
     link(2) decides, never a look: network file systems remember for a while that a file was absent, and may answer
     EEXIST to a repeated request of ours that had succeeded.
     """
-    with _temporary(directory, name, data, mode=0o600, durable=durable) as temporary:
-        with suppress(FileExistsError):
-            os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
-        if durable:
-            os.fsync(directory)
+    with _temporary(directory, name, data, mode=0o600) as temporary, suppress(FileExistsError):
+        os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
     found = read_small(directory, name)
     if found is None:
         raise FileNotFoundError(errno.ENOENT, "vanished while it was written", name)
     return found
 
 
+def make_durable(directory: int, name: str) -> None:
+    """Make a file and its name survive a power cut."""
+    file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+    os.fsync(file)
+    os.close(file)
+    os.fsync(directory)
+
+
 @contextmanager
-def _temporary(directory: int, name: str, data: bytes, *, mode: int, durable: bool) -> Iterator[str]:
+def _temporary(directory: int, name: str, data: bytes, *, mode: int) -> Iterator[str]:
     temporary = f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=directory)
     try:
         with os.fdopen(file, "wb") as stream:
             stream.write(data)
-            stream.flush()
-            if durable:
-                os.fsync(file)
         yield temporary
     finally:
         with suppress(FileNotFoundError):

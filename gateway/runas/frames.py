@@ -1,5 +1,6 @@
 """Frame the messages between a runner and its session: a JSON header, raw bytes, passed descriptors."""
 
+import array
 import json
 import socket
 import struct
@@ -42,10 +43,14 @@ def send(sock: socket.socket, frame: Frame) -> None:
 def receive(sock: socket.socket, *, max_fds: int = 0) -> Frame | None:
     """Read one message; None when the peer hung up between two. The kernel drops descriptors beyond `max_fds`."""
     sizes = bytearray()
-    fds: list[int] = []
+    fds = array.array("i")
+    room = socket.CMSG_SPACE(max_fds * fds.itemsize) if max_fds else 0
     while len(sizes) < _SIZES.size:
-        piece, new, _, _ = socket.recv_fds(sock, _SIZES.size - len(sizes), max_fds, socket.MSG_CMSG_CLOEXEC)
-        fds += new
+        # Not socket.recv_fds: up to Python 3.11 it drops the flags, and the next child would inherit the descriptors.
+        piece, passed, _, _ = sock.recvmsg(_SIZES.size - len(sizes), room, socket.MSG_CMSG_CLOEXEC)
+        for level, kind, data in passed:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
         if not piece:
             if sizes:
                 raise FrameError("the peer hung up in the middle of a message")

@@ -113,7 +113,8 @@ def _claim(tenant: Tenant, request: dict[str, Any], _body: bytes) -> Frame:
     void = request.get("void") is True
     with attempt(tenant.folder, _field(request, "attempt", str), create=void) as directory:
         if void:
-            owner: bytes | None = attempts.write_once(directory, "claim", b"VOID", durable=True)
+            owner: bytes | None = attempts.write_once(directory, "claim", b"VOID")
+            attempts.make_durable(directory, "claim")
         else:
             owner = attempts.read_small(directory, "claim")
     return Frame(header={"owner": None if owner is None else owner[:64].decode(errors="replace").strip()})
@@ -121,7 +122,8 @@ def _claim(tenant: Tenant, request: dict[str, Any], _body: bytes) -> Frame:
 
 def _fence(tenant: Tenant, request: dict[str, Any], _body: bytes) -> Frame:
     with attempt(tenant.folder, _field(request, "attempt", str)) as directory:
-        attempts.write_once(directory, "FENCED", b"", durable=True)
+        attempts.write_once(directory, "FENCED", b"")
+        attempts.make_durable(directory, "FENCED")
     return Frame(header={})
 
 
