@@ -75,6 +75,8 @@ class Job(Table, table=True):
     spec: dict[str, Any] = json()
     """The validated JobSpec without the script, which has a table of its own so that lists stay quick."""
     warnings: list[str] = json()
+    array_tasks: int | None = None
+    """How many tasks an array has; null for a job that is not one."""
     created_at: datetime = moment()
     started_at: datetime | None = when()
     ended_at: datetime | None = when()

@@ -1,0 +1,239 @@
+"""Watch all jobs of one cluster with one query per tick, whoever is looking on.
+
+Only one collector per cluster acts: it holds the lease in `cluster_watches`. A look that failed, or that was not
+complete, changes no job.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.controller.watch import Believed, Findings, Stray, compare
+from gateway.db import tables
+from gateway.db.database import Database, Transaction
+from gateway.errors import ClusterError
+from gateway.ids import AttemptId, SlurmJobId, StepId, UnixUser
+from gateway.jobs import facts
+from gateway.jobs.lifecycle import Move, advance
+from gateway.services import Services
+from gateway.slurm.transport import Observation
+from gateway.states import LIVE_IN_SLURM, Phase, Reason
+
+log = structlog.get_logger()
+
+ACTOR: Final = "collector"
+_LEASE: Final = timedelta(seconds=15)
+_CAPACITY_EVERY_S: Final = 15.0
+_CANCEL_AGAIN_S: Final = 10.0
+"""scancel is repeated while the job is still there: the first may have come before slurmctld knew the job."""
+_WATCHED: Final = (*LIVE_IN_SLURM, Phase.SUBMITTING)
+
+
+class Collector:
+    """One cluster's eyes. `run_once` is called by the loop."""
+
+    def __init__(self, services: Services, cluster: str, *, holder: str) -> None:
+        self._services = services
+        self._cluster = cluster
+        self._holder = holder
+        self._transport = services.transports[cluster]
+        self._boot_time: int | None = None
+        self._capacity_at = 0.0
+        self._cancelled: dict[str, float] = {}
+        self.cost_s = 0.0
+        """CPU and waiting of the last tick: the pause between two grows with it."""
+
+    def run_once(self) -> bool:
+        """Look once and apply what was found; returns whether a job moved."""
+        if not self._take_watch():
+            return False
+        started = time.monotonic()
+        try:
+            look = self._transport.observe()
+        except ClusterError as error:
+            self._note_failure(str(error))
+            return False
+        rows = self._load()
+        same_memory = self._boot_time == look.boot_time
+        findings = compare(look, [_believed(row) for row in rows.values()], same_memory=same_memory)
+        moved = self._apply(look, findings, rows)
+        self._boot_time = look.boot_time
+        self._cancel(rows, findings.strays)
+        self._note_capacity()
+        self.cost_s = time.monotonic() - started
+        return moved
+
+    def _take_watch(self) -> bool:
+        """Take or renew the cluster's watch; False while another collector holds it."""
+        w = tables.cluster_watches
+        with self._services.database.begin() as transaction:
+            insert = _insert(self._services.database)(w).values(cluster=self._cluster, lease_token=0, tick_cost_s=0.0)
+            transaction.execute(insert.on_conflict_do_nothing())
+            mine = sa.or_(
+                w.c.lease_holder == self._holder, w.c.lease_holder.is_(None), w.c.lease_expires_at <= transaction.now
+            )
+            taken = transaction.execute(
+                w.update()
+                .where(w.c.cluster == self._cluster, mine)
+                .values(lease_holder=self._holder, lease_expires_at=transaction.now + _LEASE)
+            )
+            return taken.rowcount == 1
+
+    def _note_failure(self, error: str) -> None:
+        log.warning("collector.unreachable", cluster=self._cluster, error=error)
+        w = tables.cluster_watches
+        with self._services.database.begin() as transaction:
+            transaction.execute(w.update().where(w.c.cluster == self._cluster).values(error=error[:500]))
+
+    def _load(self) -> dict[AttemptId, Any]:
+        """Read every attempt that Slurm may have; one indexed query."""
+        s, a, j = tables.steps.c, tables.attempts.c, tables.jobs.c
+        query = (
+            sa.select(s.id.label("step_id"), s.version, s.phase, s.name.label("step"), s.job_id, a.id, a.uid)
+            .add_columns(a.unix_user, a.slurm_job_id, a.slurm_submitted, a.missing_looks, a.slurm_state, a.slurm_reason)
+            .add_columns(j.cancel_requested_at, j.array_tasks)
+            .join(tables.attempts, a.id == s.attempt_id)
+            .join(tables.jobs, j.id == s.job_id)
+            .where(s.cluster == self._cluster, s.phase.in_(_WATCHED))
+        )
+        with self._services.database.read() as connection:
+            return {AttemptId(row.id): row for row in connection.execute(query)}
+
+    def _apply(self, look: Observation, findings: Findings, rows: Mapping[AttemptId, Any]) -> bool:
+        with self._services.database.begin() as transaction:
+            for attempt, job_id in findings.adopted:
+                facts.bind(transaction, attempt, job_id)
+            facts.seen(transaction, findings.seen)
+            facts.tasks(transaction, findings.tasks)
+            facts.missing(transaction, findings.missing)
+            moves = [_adoption(rows[attempt]) for attempt, _ in findings.adopted]
+            changes = [change for change in findings.changes if rows[change.attempt].phase in LIVE_IN_SLURM]
+            moves += [
+                Move(
+                    step=StepId(rows[change.attempt].step_id),
+                    version=rows[change.attempt].version,
+                    to=change.to,
+                    reason=change.reason,
+                    actor=ACTOR,
+                    message=change.message,
+                )
+                for change in changes
+            ]
+            moved = advance(transaction, moves)
+            transaction.execute(
+                tables.cluster_watches.update()
+                .where(tables.cluster_watches.c.cluster == self._cluster)
+                .values(seen_at=transaction.now, error=None, boot_time=look.boot_time, tick_cost_s=self.cost_s)
+            )
+        return bool(moved)
+
+    def _cancel(self, rows: Mapping[AttemptId, Any], strays: Sequence[Stray]) -> None:
+        """Cancel what its people want cancelled, and jobs that carry our marker without being the bound one."""
+        now = time.monotonic()
+        wanted: dict[UnixUser, list[str]] = defaultdict(list)
+        for row in rows.values():
+            if row.cancel_requested_at is not None and row.slurm_job_id is not None:
+                wanted[UnixUser(row.unix_user)].append(row.slurm_job_id)
+        for job_id, task in self._wanted_tasks(rows):
+            row = rows[job_id]
+            wanted[UnixUser(row.unix_user)].append(f"{row.slurm_job_id}_{task}")
+        for stray in strays:
+            log.warning("collector.stray", cluster=self._cluster, attempt=stray.attempt, slurm_job_id=stray.job_id)
+            wanted[UnixUser(rows[stray.attempt].unix_user)].append(stray.job_id)
+        self._cancelled = {key: at for key, at in self._cancelled.items() if now - at < _CANCEL_AGAIN_S}
+        for user, ids in wanted.items():
+            due = [one for one in ids if one not in self._cancelled]
+            if due:
+                self._scancel(user, due, now)
+
+    def _scancel(self, user: UnixUser, ids: Sequence[str], now: float) -> None:
+        try:
+            self._transport.cancel(user, ids)
+        except ClusterError as error:
+            log.warning("cancel.unanswered", cluster=self._cluster, user=user, error=str(error))
+            return
+        self._cancelled.update(dict.fromkeys(ids, now))
+
+    def _wanted_tasks(self, rows: Mapping[AttemptId, Any]) -> list[tuple[AttemptId, int]]:
+        arrays = {row.job_id: attempt for attempt, row in rows.items() if row.array_tasks and row.slurm_job_id}
+        if not arrays:
+            return []
+        c = tables.task_cancels.c
+        with self._services.database.read() as connection:
+            found = connection.execute(
+                sa.select(c.job_id, c.task).where(c.job_id.in_(arrays), c.sent_at.is_(None))
+            ).all()
+        if found:
+            with self._services.database.begin() as transaction:
+                transaction.execute(
+                    tables.task_cancels.update()
+                    .where(sa.tuple_(c.job_id, c.task).in_([(row.job_id, row.task) for row in found]))
+                    .values(sent_at=transaction.now)
+                )
+        return [(arrays[row.job_id], row.task) for row in found]
+
+    def _note_capacity(self) -> None:
+        if time.monotonic() - self._capacity_at < _CAPACITY_EVERY_S:
+            return
+        try:
+            pools, version = self._transport.capacity(), self._transport.ping()
+        except ClusterError as error:
+            log.warning("collector.no_capacity", cluster=self._cluster, error=str(error))
+            return
+        self._capacity_at = time.monotonic()
+        with self._services.database.begin() as transaction:
+            save_capacity(transaction, self._cluster, pools, version)
+
+
+def save_capacity(transaction: Transaction, cluster: str, pools: Sequence[Any], version: str) -> None:
+    """Replace what is known of a cluster's partitions."""
+    p = tables.pool_states
+    transaction.execute(p.delete().where(p.c.cluster == cluster))
+    rows = [
+        {"cluster": cluster, "partition": pool.partition, "capacity": asdict(pool), "observed_at": transaction.now}
+        for pool in pools
+    ]
+    if rows:
+        transaction.execute(p.insert(), rows)
+    w = tables.cluster_watches
+    transaction.execute(w.update().where(w.c.cluster == cluster).values(version=version))
+
+
+def _insert(database: Database) -> Any:
+    return sqlite.insert if database.is_sqlite else postgresql.insert
+
+
+def _believed(row: Any) -> Believed:
+    return Believed(
+        attempt=AttemptId(row.id),
+        phase=Phase(row.phase),
+        uid=row.uid,
+        slurm_job_id=None if row.slurm_job_id is None else SlurmJobId(row.slurm_job_id),
+        slurm_submitted=row.slurm_submitted,
+        missing_looks=row.missing_looks,
+        slurm_state=row.slurm_state,
+        slurm_reason=row.slurm_reason,
+        array_tasks=row.array_tasks,
+    )
+
+
+def _adoption(row: Any) -> Move:
+    return Move(
+        step=StepId(row.step_id),
+        version=row.version,
+        to=Phase.QUEUED,
+        reason=Reason.ADOPTED,
+        actor=ACTOR,
+    )
+
+
+def tick_pause(cost_s: float, *, least_s: float, most_s: float) -> float:
+    """Return the pause after a tick that took `cost_s`: at most a tenth of the time is spent looking."""
+    return min(max(least_s, cost_s * 9), most_s)

@@ -1,0 +1,249 @@
+"""Hand waiting jobs to Slurm: record the intent, run sbatch as the tenant, record the answer.
+
+Intent and answer are two transactions, many jobs in each, with the slow sbatch between them and outside of both. An
+answer that does not come in time is left to `doubt.py`; this module never runs an attempt's sbatch twice.
+"""
+
+import queue
+import secrets
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+import structlog
+
+from gateway.controller import decide
+from gateway.controller.leases import Lease, LeaseKeeper, claim, release
+from gateway.controller.order import make_order
+from gateway.db import tables
+from gateway.db.database import Transaction
+from gateway.errors import ClusterUnreachable
+from gateway.ids import JobId, StepId, UnixUser, attempt_id
+from gateway.jobs import facts
+from gateway.jobs.lifecycle import Move, NewAttempt, advance
+from gateway.jobs.spec import JobSpec
+from gateway.services import Services
+from gateway.slurm.answers import Accepted, Refused, SbatchVerdict, read_answer
+from gateway.slurm.transport import SubmitOrder
+from gateway.states import Phase, Reason
+
+log = structlog.get_logger()
+
+ACTOR: Final = "controller"
+_IN_FLIGHT_PER_SBATCH: Final = 4
+"""How many intents may be on record for every sbatch that may run: enough that none ever idles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """An intent on record, to be carried out."""
+
+    lease: Lease
+    """With the step's version after the intent."""
+    attempt: NewAttempt
+    row: Any
+    """The job, as the intent's transaction read it."""
+    spec: JobSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """What became of a launch; `verdict` None: no answer (yet)."""
+
+    launch: Launch
+    verdict: SbatchVerdict | None
+
+
+class Dispatcher:
+    """Dispatch one cluster's jobs. `run_once` is called by the loop, from one thread."""
+
+    def __init__(self, services: Services, cluster: str, keeper: LeaseKeeper) -> None:
+        self._services = services
+        self._cluster = cluster
+        self._keeper = keeper
+        self._settings = services.settings.clusters[cluster]
+        self._transport = services.transports[cluster]
+        self._landed: queue.SimpleQueue[Landing] = queue.SimpleQueue()
+        self._in_flight = 0
+        self._pool = ThreadPoolExecutor(self._settings.submit_parallel, thread_name_prefix=f"sbatch-{cluster}")
+        self.wake = threading.Event()
+        """Set when there may be something to do."""
+
+    def run_once(self) -> bool:
+        """Record what landed, launch what is due; returns whether anything happened."""
+        landings = self._take_landings()
+        room = self._settings.submit_parallel * _IN_FLIGHT_PER_SBATCH - (self._in_flight - len(landings))
+        with self._services.database.begin() as transaction:
+            if landings:
+                _record(transaction, landings)
+            launches, ended = self._intend(transaction, room)
+        # Counted only after the commit: a failed transaction leaves its landings to `doubt.py`.
+        self._in_flight += len(launches) - len(landings)
+        self._keeper.let_go([landing.launch.lease for landing in landings])
+        self._keeper.keep([launch.lease for launch in launches])
+        for launch in launches:
+            self._pool.submit(self._carry_out, launch)
+        return bool(landings or launches or ended)
+
+    def close(self) -> None:
+        """Wait for the sbatch calls under way and record their answers."""
+        self._pool.shutdown(wait=True)
+        landings = self._take_landings()
+        if landings:
+            with self._services.database.begin() as transaction:
+                _record(transaction, landings)
+
+    def _take_landings(self) -> list[Landing]:
+        landings = []
+        while not self._landed.empty():
+            landings.append(self._landed.get())
+        return landings
+
+    def _intend(self, transaction: Transaction, room: int) -> tuple[list[Launch], int]:
+        """Claim due steps and record the intent to submit them."""
+        if room <= 0 or not _reachable(transaction, self._cluster):
+            return [], 0
+        leases = claim(
+            transaction,
+            holder=self._keeper.holder,
+            cluster=self._cluster,
+            phase=Phase.PENDING,
+            limit=room,
+            lease_s=self._keeper.lease_s,
+        )
+        if not leases:
+            return [], 0
+        rows = _load(transaction, [lease.step for lease in leases])
+        needs = _load_needs(transaction, [row.job_id for row in rows.values()])
+        deadline = transaction.now + timedelta(seconds=self._services.settings.lease_s)
+        launches, moves = [], []
+        for lease in leases:
+            row = rows[lease.step]
+            spec = JobSpec.from_json(row.spec)
+            verdict = decide.dispatch(
+                cancelled=row.cancel_requested_at is not None,
+                needs=needs.get(row.job_id, []),
+                any_need=spec.any_dependency,
+            )
+            match verdict:
+                case decide.Wait(until=pause):
+                    release(transaction, [lease], due_at=transaction.now + pause)
+                case decide.End(to=to, reason=reason, message=message):
+                    moves.append(_move(lease, to, reason, message))
+                case decide.Dispatch():
+                    launches.append(_launch(lease, row, spec, deadline))
+        ended = len(moves)
+        applied = advance(transaction, [*moves, *map(_intent, launches)])
+        return [launch for launch in launches if launch.lease.step in applied], ended
+
+    def _carry_out(self, launch: Launch) -> None:
+        verdict = None
+        try:
+            answer = self._transport.submit(self._order(launch), wait_s=self._settings.submit_wait_s)
+            verdict = None if answer is None else read_answer(answer)
+        except ClusterUnreachable as error:
+            log.warning("submit.unanswered", attempt=launch.attempt.id, error=str(error))
+        except Exception:
+            log.exception("submit.failed", attempt=launch.attempt.id)
+        self._landed.put(Landing(launch=launch, verdict=verdict))
+        self.wake.set()
+
+    def _order(self, launch: Launch) -> SubmitOrder:
+        return make_order(
+            job=JobId(launch.row.job_id),
+            attempt=launch.attempt.id,
+            number=launch.attempt.number,
+            user=UnixUser(launch.row.unix_user),
+            uid=launch.row.uid,
+            spec=launch.spec,
+            script=launch.row.script,
+            cluster=self._settings,
+            deadline=launch.attempt.sbatch_deadline.timestamp(),
+        )
+
+
+def _launch(lease: Lease, row: Any, spec: JobSpec, deadline: datetime) -> Launch:
+    number = row.tries + 1
+    attempt = attempt_id(JobId(row.job_id), row.step_name, number, secrets.token_hex(4))
+    after = Lease(step=lease.step, token=lease.token, version=lease.version + 1)
+    new = NewAttempt(id=attempt, number=number, sbatch_deadline=deadline)
+    return Launch(lease=after, attempt=new, row=row, spec=spec)
+
+
+def _intent(launch: Launch) -> Move:
+    return Move(
+        step=launch.lease.step,
+        version=launch.lease.version - 1,
+        lease_token=launch.lease.token,
+        to=Phase.SUBMITTING,
+        reason=Reason.DISPATCHED,
+        actor=ACTOR,
+        new_attempt=launch.attempt,
+        keep_lease=True,
+    )
+
+
+def _record(transaction: Transaction, landings: Sequence[Landing]) -> None:
+    """Record answers: facts first and always, decisions where still current."""
+    moves = []
+    for landing in landings:
+        lease = landing.launch.lease
+        match landing.verdict:
+            case Accepted(job_id=job_id):
+                facts.bind(transaction, landing.launch.attempt.id, job_id)
+                moves.append(_move(lease, Phase.QUEUED, Reason.ACCEPTED_BY_SLURM, None))
+            case Refused(message=message):
+                moves.append(_move(lease, Phase.FAILED, Reason.SUBMIT_REJECTED, message))
+            case _:
+                # No answer, or one that proves nothing: `doubt.py` looks at once.
+                release(transaction, [lease], due_at=transaction.now)
+    advance(transaction, moves)
+
+
+def _move(lease: Lease, to: Phase, reason: Reason, message: str | None) -> Move:
+    return Move(
+        step=lease.step,
+        version=lease.version,
+        lease_token=lease.token,
+        to=to,
+        reason=reason,
+        actor=ACTOR,
+        message=message,
+    )
+
+
+def _reachable(transaction: Transaction, cluster: str) -> bool:
+    """Say whether the collector's last look at the cluster went well: while it is down, jobs wait here."""
+    w = tables.cluster_watches.c
+    row = transaction.execute(sa.select(w.seen_at, w.error).where(w.cluster == cluster)).one_or_none()
+    return row is not None and row.seen_at is not None and row.error is None
+
+
+def _load(transaction: Transaction, step_ids: Sequence[StepId]) -> dict[StepId, Any]:
+    s, j, b = tables.steps.c, tables.jobs.c, tables.job_scripts.c
+    rows = (
+        sa.select(s.id, s.job_id, s.name.label("step_name"), s.tries, j.unix_user, j.uid, j.spec, b.script)
+        .add_columns(j.cancel_requested_at)
+        .join(tables.jobs, j.id == s.job_id)
+        .join(tables.job_scripts, b.job_id == j.id)
+        .where(s.id.in_(step_ids))
+    )
+    return {StepId(row.id): row for row in transaction.execute(rows)}
+
+
+def _load_needs(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, list[decide.Need]]:
+    d, j = tables.job_dependencies.c, tables.jobs.c
+    rows = (
+        sa.select(d.job_id, d.kind, j.phase, j.started_at)
+        .join(tables.jobs, j.id == d.needs_job_id)
+        .where(d.job_id.in_(job_ids))
+    )
+    needs: dict[int, list[decide.Need]] = {}
+    for row in transaction.execute(rows):
+        need = decide.Need(kind=row.kind, phase=Phase(row.phase), started=row.started_at is not None)
+        needs.setdefault(row.job_id, []).append(need)
+    return needs

@@ -1,0 +1,89 @@
+"""Write a described run (`runtime`, `nodes`, `time_limit` …) as the script and options its tenant could have written.
+
+Described runs and raw scripts then take the same way through one parser: one set of checks, one meaning.
+"""
+
+import base64
+import binascii
+import re
+from typing import Final
+
+from gateway.errors import Detail, InvalidRequest
+from gateway.wire import MAX_SCRIPT_BYTES, JobRequest
+from slurm_templates.render import TemplateError
+from slurm_templates.runtime import Run, script_of
+
+_ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
+
+
+def script_and_options(request: JobRequest) -> tuple[bytes, tuple[str, ...]]:
+    """Return the batch script and the sbatch options of a request; raises InvalidRequest with the field's name."""
+    _check_env(request.env)
+    return _script(request), (*request.options, *_options(request))
+
+
+def invalid(where: str, message: str, hint: str | None = None) -> InvalidRequest:
+    """Make the error for one field."""
+    return InvalidRequest(f"{where}: {message}", details=(Detail(where=where, message=message, hint=hint),))
+
+
+def _script(request: JobRequest) -> bytes:
+    given = [request.script is not None, request.script_base64 is not None, request.command is not None]
+    if sum(given) != 1:
+        found = "none is" if not any(given) else "more than one is"
+        raise invalid("script", f"exactly one of script, script_base64 and command is needed; {found} given")
+    if request.command is not None:
+        return _rendered(request)
+    if request.runtime not in {None, "script"}:
+        raise invalid(
+            "runtime", f"{request.runtime!r} runs a command, not a script", "leave runtime out, or give command"
+        )
+    if request.script is not None:
+        script = request.script.encode("utf-8", "surrogateescape")
+    else:
+        try:
+            script = base64.b64decode(request.script_base64 or "", validate=True)
+        except binascii.Error:
+            raise invalid("script_base64", "is not base64") from None
+    if len(script) > MAX_SCRIPT_BYTES:
+        raise invalid(
+            "script", f"has {len(script)} bytes; the limit is {MAX_SCRIPT_BYTES}", "read large data from a file"
+        )
+    return script
+
+
+def _rendered(request: JobRequest) -> bytes:
+    if request.command is None:
+        raise AssertionError("only called with a command")
+    run = Run(runtime=request.runtime or "srun", command=request.command, args=request.args)
+    try:
+        return script_of(run)
+    except TemplateError as error:
+        raise invalid("command", str(error).removeprefix("command: ")) from None
+
+
+def _options(request: JobRequest) -> list[str]:
+    """Write the described fields as options. They come last, so they beat what the script says."""
+    fields: list[tuple[str, object]] = [
+        ("job-name", request.name),
+        ("nodes", request.nodes),
+        ("ntasks", request.tasks),
+        ("ntasks-per-node", request.tasks_per_node),
+        ("cpus-per-task", request.cpus_per_task),
+        ("mem", request.memory),
+        ("gres", f"gpu:{request.gpus}" if request.gpus else None),
+        ("time", request.time_limit),
+        ("array", request.array),
+        ("chdir", request.workdir),
+    ]
+    return [f"--{name}={value}" for name, value in fields if value is not None]
+
+
+def _check_env(env: dict[str, str]) -> None:
+    for name, value in env.items():
+        if not _ENV_NAME.fullmatch(name):
+            raise invalid("env", f"{name!r} is not a variable's name")
+        if name.startswith(("SLURM_", "SBATCH_", "SGW_")):
+            raise invalid("env", f"{name} is set by Slurm or the gateway", "choose another name")
+        if "\0" in value or len(value) > 32768:
+            raise invalid("env", f"the value of {name} has a NUL character or more than 32,768 characters")

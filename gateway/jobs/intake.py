@@ -1,0 +1,264 @@
+"""Turn a request into a validated JobSpec: pure, so that an estimate and a submission can never disagree."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Final
+
+from gateway.directives import Policy, SiteRules, fit_to_site, parse_script
+from gateway.directives.demand import Demand, NodeShape, demand
+from gateway.directives.diagnostics import Diagnostic
+from gateway.directives.directives import Directives
+from gateway.directives.parse import Parsed
+from gateway.errors import InvalidRequest, NotFound
+from gateway.jobs.described import invalid, script_and_options
+from gateway.jobs.spec import Dependency, JobSpec, Output
+from gateway.settings import ClusterSettings
+from gateway.slurm.transport import PoolCapacity
+from gateway.wire import JobRequest, Resources
+
+_UNSUPPORTED_NEEDS: Final = {"aftercorr", "afterburstbuffer"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What a job can find on the cluster it goes to, for this user."""
+
+    cluster: ClusterSettings
+    pools: Mapping[str, PoolCapacity]
+    """Partitions by name; empty until the cluster was looked at for the first time."""
+    account: str
+    home: str
+    max_array_tasks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """A request, validated."""
+
+    spec: JobSpec
+    script: bytes
+    warnings: tuple[str, ...]
+
+
+def take_in(request: JobRequest, site: Site, *, now: datetime) -> Intake:
+    """Validate a request for a site; `now` is aware and in the cluster's time zone.
+
+    Raises InvalidRequest with every finding about script and options at once.
+    """
+    if request.inputs:
+        raise invalid("inputs", "staging of inputs is not available yet", "put the files on the cluster first")
+    script, options = script_and_options(request)
+    policy = Policy(spank_allowed=frozenset(site.cluster.spank_options), max_array_size=site.max_array_tasks + 1)
+    parsed = parse_script(script, options, policy=policy)
+    _demand_none(parsed.errors)
+    rules = _rules(request, parsed.directives, site)
+    fitted = fit_to_site(parsed.directives, rules)
+    _demand_none(fitted.errors)
+    directives = fitted.directives
+    partition = request.pool or directives.partitions[0]
+    pool = site.pools.get(partition)
+    limit = _time_limit(directives, pool, site.cluster)
+    wanted = _demand(directives, pool, site)
+    _fits(directives, wanted, partition, pool, limit)
+    spec = JobSpec(
+        name=_name(request, directives),
+        runtime=request.runtime or ("script" if request.command is None else "srun"),
+        options=_sbatch_options(directives, site, partition, limit, now, name=_name(request, directives)),
+        args=() if request.command is not None else (*parsed.script_arguments, *request.args),
+        env=(*(directives.export.values if directives.export else ()), *request.env.items()),
+        workdir=_workdir(directives, site),
+        outputs=_outputs(request, directives),
+        merged=request.command is None and directives.error is None,
+        dependencies=_gateway_needs(directives),
+        any_dependency=directives.dependencies is not None and directives.dependencies.any,
+        partition=partition,
+        resources=_resources(directives, wanted),
+        time_limit_s=limit,
+        array=None if directives.array is None else str(directives.array),
+        expected_runtime_s=request.expected_runtime,
+        estimated_cores=request.estimated_cores,
+        storage_bytes=request.storage_bytes,
+        output_bytes=request.output_bytes,
+        caller_cost_estimate=request.cost_estimate,
+    )
+    return Intake(spec=spec, script=parsed.script, warnings=_warnings(parsed, fitted.warnings))
+
+
+def _demand_none(errors: tuple[Diagnostic, ...]) -> None:
+    if errors:
+        raise InvalidRequest(str(errors[0]), details=tuple(error.detail for error in errors))
+
+
+def _warnings(parsed: Parsed, more: tuple[Diagnostic, ...]) -> tuple[str, ...]:
+    texts = [str(warning) for warning in (*parsed.warnings, *more)]
+    export = parsed.directives.export
+    if export is not None and export.names:
+        names = ", ".join(export.names)
+        texts.append(f"--export: {names}: the submitting shell's variables do not reach the cluster — give NAME=value")
+    return tuple(texts)
+
+
+def _rules(request: JobRequest, directives: Directives, site: Site) -> SiteRules:
+    """A partition in a script may be another site's; a `pool` in a request is ours, and must exist."""
+    if request.pool is not None and site.pools and request.pool not in site.pools:
+        known = ", ".join(sorted(site.pools))
+        raise invalid("pool", f"there is no pool {request.pool!r}", f"choose one of {known}")
+    names = {name: name for name in site.pools} or {name: name for name in directives.partitions}
+    default = next((name for name, pool in site.pools.items() if pool.default), next(iter(names), ""))
+    return SiteRules(
+        account=site.account,
+        partitions={**names, **site.cluster.partitions},
+        default_partition=request.pool or default,
+        allowed_dirs=(site.home, *([directives.chdir] if directives.chdir else [])),
+        strict=site.cluster.strict_directives,
+    )
+
+
+def _time_limit(directives: Directives, pool: PoolCapacity | None, cluster: ClusterSettings) -> int | None:
+    if directives.time_limit is not None:
+        return directives.time_limit.seconds
+    default = (pool.default_time_s if pool else None) or cluster.default_time_limit_s
+    return min(default, pool.max_time_s) if pool and pool.max_time_s else default
+
+
+def _demand(directives: Directives, pool: PoolCapacity | None, site: Site) -> Demand:
+    shape = NodeShape(
+        cpus=pool.cpus_per_node if pool else None,
+        mem_mb=pool.memory_mb_per_node if pool else None,
+        mem_per_cpu_mb=site.cluster.default_mem_per_cpu_mb,
+    )
+    return demand(directives, shape, max_array_tasks=site.max_array_tasks)
+
+
+def _fits(directives: Directives, wanted: Demand, partition: str, pool: PoolCapacity | None, limit: int | None) -> None:
+    """Refuse at once what this pool can never run; Slurm would let it wait for ever."""
+    if pool is None:
+        return
+    least = directives.nodes.min if directives.nodes else wanted.nodes
+    if least > pool.nodes:
+        raise invalid("nodes", f"{least} nodes are asked for; the pool {partition!r} has {pool.nodes}")
+    if pool.cpus_per_node and (directives.cpus_per_task or 0) > pool.cpus_per_node:
+        asked = directives.cpus_per_task
+        raise invalid("cpus_per_task", f"{asked} CPUs for one task; a node of {partition!r} has {pool.cpus_per_node}")
+    memory = directives.mem_per_node.mb if directives.mem_per_node else 0
+    if pool.memory_mb_per_node and memory > pool.memory_mb_per_node:
+        raise invalid("memory", f"{memory} MB a node; a node of {partition!r} has {pool.memory_mb_per_node} MB")
+    if wanted.gpus > pool.gpus:
+        raise invalid("gpus", f"{wanted.gpus} GPUs are asked for; the pool {partition!r} has {pool.gpus}")
+    if pool.max_time_s and (limit is None or limit > pool.max_time_s):
+        asked_time = "no limit is" if limit is None else f"{limit // 60} minutes are"
+        raise invalid("time_limit", f"{asked_time} asked for; {partition!r} allows {pool.max_time_s // 60} minutes")
+
+
+def _name(request: JobRequest, directives: Directives) -> str:
+    """sbatch's own rule: the option, else the script's file name, else `sbatch`."""
+    if directives.job_name is not None:
+        return directives.job_name
+    if request.script_name:
+        name = PurePosixPath(request.script_name).name
+        return "".join(char if char.isprintable() else "?" for char in name)[:200]
+    return "sbatch" if request.command is None else "job"
+
+
+def _workdir(directives: Directives, site: Site) -> str:
+    return str(PurePosixPath(site.home) / (directives.chdir or ""))
+
+
+def _outputs(request: JobRequest, directives: Directives) -> tuple[Output, ...]:
+    """The files the tenant expects to find: sbatch's default name for a script, none for a described run."""
+    append = directives.open_mode == "append"
+    default = "slurm-%A_%a.out" if directives.array else "slurm-%j.out"
+    outputs = []
+    stdout = directives.output or (default if request.command is None else None)
+    if stdout is not None:
+        outputs.append(Output(stream="stdout", path=stdout, append=append))
+    if directives.error is not None:
+        outputs.append(Output(stream="stderr", path=directives.error, append=append))
+    return tuple(outputs)
+
+
+def _gateway_needs(directives: Directives) -> tuple[Dependency, ...]:
+    """Dependencies on jobs of the gateway; it resolves them, because Slurm's ids change with every retry."""
+    if directives.dependencies is None:
+        return ()
+    needs = []
+    for item in directives.dependencies.items:
+        if item.job is None or item.in_slurm:
+            continue
+        if item.type in _UNSUPPORTED_NEEDS or item.task is not None or item.delay_minutes:
+            raise invalid(
+                "dependency",
+                f"{item}: only whole jobs and no delay are supported",
+                "use after, afterok, afternotok or afterany with a job id",
+            )
+        needs.append(Dependency(kind=item.type, job_id=item.job))
+    return tuple(needs)
+
+
+def _slurm_needs(directives: Directives) -> str | None:
+    """Dependencies that Slurm knows best: its own ids, and `singleton`."""
+    if directives.dependencies is None:
+        return None
+    items = [item for item in directives.dependencies.items if item.job is None or item.in_slurm]
+    if items and directives.dependencies.any and len(items) < len(directives.dependencies.items):
+        raise invalid("dependency", "`?` cannot mix jobs of the gateway with slurm: ids", "use `,`")
+    joined = ("?" if directives.dependencies.any else ",").join(str(item) for item in items)
+    return joined.replace("slurm:", "") or None
+
+
+def _sbatch_options(
+    directives: Directives, site: Site, partition: str, limit: int | None, now: datetime, *, name: str
+) -> tuple[str, ...]:
+    """Everything that is explicit on sbatch's command line: nothing is left to defaults that could change."""
+    d = directives
+    mapped: list[tuple[str, str | None]] = [
+        ("job-name", name),
+        ("account", site.account),
+        ("partition", partition or None),
+        ("qos", d.qos),
+        ("input", _input(d, site)),
+        ("array", None if d.array is None else str(d.array)),
+        ("dependency", _slurm_needs(d)),
+        ("kill-on-invalid-dep", d.kill_on_invalid_dependency),
+        ("begin", _local(d.begin.at(now)) if d.begin else None),
+        ("deadline", _local(d.deadline.at(now)) if d.deadline else None),
+    ]
+    own = [f"--{option}={value}" for option, value in mapped if value is not None]
+    given = {setting.name for setting in d.passthrough}
+    if "time" not in given:
+        own.append(f"--time={'UNLIMITED' if limit is None else -(-limit // 60)}")
+    if not given & {"mem", "mem-per-cpu", "mem-per-gpu"}:
+        own.append(f"--mem-per-cpu={site.cluster.default_mem_per_cpu_mb}M")
+    if d.hold:
+        own.append("--hold")
+    return (*own, *d.sbatch_arguments)
+
+
+def _input(directives: Directives, site: Site) -> str | None:
+    return None if directives.input is None else str(PurePosixPath(_workdir(directives, site)) / directives.input)
+
+
+def _local(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _resources(directives: Directives, wanted: Demand) -> Resources:
+    array = directives.array is not None
+    return Resources(
+        nodes=wanted.nodes,
+        tasks=wanted.tasks,
+        cpus=wanted.cpus,
+        memory_mb=wanted.mem_mb or 0,
+        gpus=wanted.gpus,
+        array_tasks=wanted.array_tasks if array else None,
+        array_throttle=wanted.throttle if array else None,
+    )
+
+
+def demand_visible(needs: tuple[Dependency, ...], visible: set[int]) -> None:
+    """Raise NotFound for a dependency on a job that the submitter may not see."""
+    for need in needs:
+        if need.job_id not in visible:
+            raise NotFound(f"dependency: there is no job {need.job_id}.")
