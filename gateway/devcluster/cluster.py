@@ -1,22 +1,26 @@
-"""Bring the cluster up and down, and break and heal its parts."""
+"""Offer the whole cluster as one object: up, down, look, break, heal."""
 
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.devcluster import accounting, daemons, database, files, machines, memory, network, processes, users
-from gateway.devcluster.commands import clean_env, require_root
+from gateway.devcluster import accounting, daemons, faults, files, machines, nodes, power, processes, users
+from gateway.devcluster.bringup import bring_up
+from gateway.devcluster.commands import require_root
 from gateway.devcluster.errors import DevClusterError
 from gateway.devcluster.ledger import Ledger
 from gateway.devcluster.settings import DevSettings
+from gateway.devcluster.status import Status, look
+from gateway.devcluster.teardown import tear_down
 
 
 class DevCluster:
-    """A Slurm cluster on this computer. All methods need root and may be called again after any failure."""
+    """A Slurm cluster on this computer. Changes need root, exclude each other and may be repeated after any failure.
+
+    Every method raises DevClusterError with a message for people.
+    """
 
     def __init__(self, settings: DevSettings | None = None) -> None:
         """Describe a cluster; nothing is touched before `up`."""
@@ -26,8 +30,7 @@ class DevCluster:
     @classmethod
     def at(cls, root: Path) -> "DevCluster":
         """Find the cluster whose state directory is `root`, with the settings it was made with."""
-        mark = root / files.SETTINGS_FILE
-        return cls(DevSettings.from_json(mark.read_text()) if mark.exists() else DevSettings(root=root))
+        return cls(files.saved_settings(root) or DevSettings(root=root))
 
     @property
     def root(self) -> Path:
@@ -39,46 +42,111 @@ class DevCluster:
         """What `SLURM_CONF` must say to talk to this cluster."""
         return self.settings.slurm_conf
 
-    def env(self) -> dict[str, str]:
-        """Return the variables a shell needs to talk to this cluster."""
-        return {"SLURM_CONF": str(self.slurm_conf)}
+    def env(self, tenant: str = "acme") -> dict[str, str]:
+        """Return the variables a shell needs: SLURM_CONF, and the gateway's URL and a token once they exist."""
+        found = {"SLURM_CONF": str(self.slurm_conf)}
+        gateway = self.root / "gateway"
+        for name, file in {"SGW_URL": gateway / "url", "SGW_TOKEN": gateway / "tokens" / tenant}.items():
+            if file.is_file():
+                found[name] = file.read_text().strip()
+        return found
 
     def up(self) -> None:
         """Start whatever is not running; returns when every node is usable."""
         require_root()
         files.claim_root(self.settings)
-        with self._lock():
-            files.write_all(self.settings, memory=memory.enforcement())
-            network.ensure_bridge(self.settings, self.ledger)
-            self._ensure_users()
-            with ThreadPoolExecutor(max_workers=1) as pool:
-                booted = pool.submit(self._boot_machines)
-                if self.settings.accounting:
-                    database.ensure(self.settings)
-                for one in daemons.all_daemons(self.settings):
-                    if one.machine is not None:
-                        booted.result()
-                    daemons.start(self.settings, self.ledger, one)
-                    if one.name in {"munged", "mariadbd", "slurmdbd", "slurmctld"}:
-                        daemons.wait_ready(self.settings, self.ledger, one)
-                    if one.name == "slurmdbd":
-                        accounting.ensure_cluster(self.settings)
-            for one in daemons.all_daemons(self.settings):
-                daemons.wait_ready(self.settings, self.ledger, one)
+        with self._locked():
+            bring_up(self.settings, self.ledger)
 
-    def _boot_machines(self) -> None:
-        for machine in self.settings.machines:
-            if machine.kind != "cloud":
-                machines.boot(self.settings, self.ledger, machine)
+    def down(self) -> None:
+        """Remove every process, mount, namespace, device and user of the cluster, and its state directory."""
+        require_root()
+        if files.saved_settings(self.root) is None:
+            return
+        with self._locked():
+            tear_down(self.settings, self.ledger)
 
-    def _ensure_users(self) -> None:
-        users.ensure_user(self.settings, self.ledger, self.settings.gateway_user, system=True)
-        for names in self.settings.users.values():
-            for name in names:
-                users.ensure_user(self.settings, self.ledger, name)
+    def status(self) -> Status:
+        """Look at every daemon and machine."""
+        return look(self.settings, self.ledger)
+
+    def pid(self, daemon: str) -> int | None:
+        """Return a daemon's process id (`slurmctld`, `slurmd-c1` …), None when it is down."""
+        proc = processes.find(self.ledger, daemon)
+        return proc.pid if proc else None
+
+    def stop(self, daemon: str) -> None:
+        """End one daemon."""
+        with self._changing():
+            daemons.stop(self.ledger, daemons.daemon(self.settings, daemon))
+
+    def start(self, daemon: str) -> None:
+        """Start one daemon and wait until it answers."""
+        with self._changing():
+            one = daemons.daemon(self.settings, daemon)
+            daemons.start(self.settings, self.ledger, one)
+            daemons.wait_ready(self.settings, self.ledger, one)
+
+    def kill_node(self, name: str) -> int:
+        """Cut a machine's power; return how many processes died."""
+        with self._changing():
+            return faults.kill(self.settings, self.ledger, self.settings.machine(name))
+
+    def cut_node(self, name: str) -> None:
+        """Pull a machine's network cable."""
+        with self._changing():
+            faults.cut(self.settings, self.ledger, self.settings.machine(name))
+
+    def heal_node(self, name: str) -> None:
+        """Bring a machine back into service, whatever was done to it; returns when jobs can run there."""
+        with self._changing():
+            faults.heal(self.settings, self.ledger, self.settings.machine(name))
+
+    def enter(self, name: str) -> tuple[str, ...]:
+        """Return the command prefix that runs a program on a machine, as root and without Slurm."""
+        return machines.enter(self.settings, self.ledger, self.settings.machine(name))
+
+    def add_user(self, name: str, account: str) -> None:
+        """Make a Unix user who may charge the Slurm account; idempotent."""
+        with self._changing():
+            users.ensure_user(self.settings, self.ledger, name)
+            if self.settings.accounting:
+                accounting.ensure_association(self.settings, name, account)
+
+    def ssh_key(self, user: str) -> Path:
+        """Name the private key with which the user may log in to the login machine; the gateway's user can read it."""
+        return users.key_of(self.settings, user)
+
+    def resume(self, hostlist: str) -> None:
+        """Power cloud machines up, as Slurm's ResumeProgram."""
+        with self._changing():
+            for name in nodes.expand(self.settings, hostlist):
+                power.power_up(self.settings, self.ledger, self.settings.machine(name))
+
+    def suspend(self, hostlist: str) -> None:
+        """Power cloud machines down, as Slurm's SuspendProgram."""
+        with self._changing():
+            for name in nodes.expand(self.settings, hostlist):
+                power.power_down(self.settings, self.ledger, self.settings.machine(name))
 
     @contextmanager
-    def _lock(self) -> Iterator[None]:
-        with (self.root / "lock").open("w") as file:
+    def _changing(self) -> Iterator[None]:
+        require_root()
+        if files.saved_settings(self.root) is None:
+            raise DevClusterError(f"there is no dev cluster at {self.root}: run `sgw dev up` first")
+        with self._locked():
+            yield
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Let one change happen at a time, also across processes."""
+        path = self.root / "lock"
+        with path.open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                replaced = path.stat().st_ino != os.fstat(file.fileno()).st_ino
+            except FileNotFoundError:
+                replaced = True
+            if replaced:
+                raise DevClusterError(f"{self.root} was taken down meanwhile: run the command again")
             yield

@@ -45,7 +45,7 @@ def wait_until(condition: Callable[[], bool], *, what: str, seconds: float, log:
     pause = 0.01
     while not condition():
         if time.monotonic() > deadline:
-            raise DevClusterError(f"{what}: not within {seconds:g} s{_last_lines(log)}")
+            raise DevClusterError(f"{what}: not within {seconds:g} s{last_lines(log)}")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.2)
 
@@ -56,7 +56,8 @@ def require_root() -> None:
         raise DevClusterError("the dev cluster needs root (namespaces and Unix users): run it again with sudo")
 
 
-def _last_lines(log: Path | None, *, count: int = 15) -> str:
+def last_lines(log: Path | None, *, count: int = 15) -> str:
+    """Quote the end of a log for an error message."""
     if log is None:
         return ""
     try:

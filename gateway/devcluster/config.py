@@ -24,7 +24,6 @@ SlurmdPort={ports["slurmd"]}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-CryptoType=crypto/munge
 AuthInfo=socket={settings.munge_socket}
 AuthAltTypes=auth/jwt
 AuthAltParameters=jwt_key={settings.conf}/jwt.key
@@ -106,7 +105,6 @@ def hosts(settings: DevSettings) -> str:
 
 def sshd_config(settings: DevSettings, login: Machine) -> str:
     """Run the login host's sshd as a site does: stock MaxSessions (10) and MaxStartups (10:30:100)."""
-    users = " ".join([settings.gateway_user, *(user for users in settings.users.values() for user in users)])
     return f"""ListenAddress {login.address}
 Port 22
 HostKey {settings.root}/ssh/host_key
@@ -117,7 +115,7 @@ KbdInteractiveAuthentication no
 PermitRootLogin no
 # Without PAM: it needs nothing of this computer's own set-up.
 UsePAM no
-AllowUsers {users}
+AllowUsers {settings.user_prefix}*
 SetEnv SLURM_CONF={settings.slurm_conf}
 Subsystem sftp internal-sftp
 """

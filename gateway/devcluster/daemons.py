@@ -2,12 +2,12 @@
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.devcluster import machines, processes
-from gateway.devcluster.commands import attempt, clean_env, wait_until
+from gateway.devcluster.commands import attempt, clean_env, last_lines, wait_until
 from gateway.devcluster.errors import DevClusterError
 from gateway.devcluster.ledger import Ledger
 from gateway.devcluster.processes import Proc
@@ -20,13 +20,14 @@ class Daemon:
 
     name: str
     argv: tuple[str, ...]
-    answers: Callable[[], bool]
+    listens: int | Path
+    """The TCP port or Unix socket at which it answers."""
+    probe: tuple[str, ...] = ()
+    """A command that succeeds once it answers; empty: that it listens is enough."""
     machine: Machine | None = None
     """Where it runs; None is this computer itself."""
     user: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
-    port: tuple[str, int] | None = None
-    """What it listens on: checked before the start, so that a foreign listener is named."""
     patience_s: float = 30.0
 
 
@@ -50,13 +51,11 @@ def start(settings: DevSettings, ledger: Ledger, one: Daemon) -> Proc:
     running = processes.find(ledger, one.name)
     if running is not None:
         return running
-    prefix: tuple[str, ...] | None = ()
+    prefix: tuple[str, ...] = ()
     if one.machine is None:
         _refuse_taken(one)
     else:
         prefix = machines.enter(settings, ledger, one.machine)
-        if prefix is None:
-            raise DevClusterError(f"{one.name}: machine {one.machine.name} is off; `heal-node` boots it")
     return processes.start_detached(
         [*prefix, *one.argv],
         name=one.name,
@@ -71,16 +70,25 @@ def wait_ready(settings: DevSettings, ledger: Ledger, one: Daemon) -> None:
     """Wait until the daemon answers; raise DevClusterError with its log when it ends or takes too long."""
 
     def ready() -> bool:
-        if processes.find(ledger, one.name) is None:
-            raise DevClusterError(f"{one.name} ended at once; see {settings.log(one.name)}")
-        return one.answers()
+        proc = processes.find(ledger, one.name)
+        if proc is None:
+            raise DevClusterError(f"{one.name} ended at once{last_lines(log)}")
+        return answers(one, proc)
 
-    wait_until(ready, what=f"answer of {one.name}", seconds=one.patience_s, log=settings.log(one.name))
+    log = settings.log(one.name)
+    wait_until(ready, what=f"answer of {one.name}", seconds=one.patience_s, log=log)
 
 
-def stop(settings: DevSettings, ledger: Ledger, one: Daemon) -> None:
+def answers(one: Daemon, proc: Proc) -> bool:
+    """Say whether the running daemon answers."""
+    listening = _listens_unix if isinstance(one.listens, Path) else _listens_tcp
+    if not listening(proc, str(one.listens)):
+        return False
+    return not one.probe or attempt(one.probe, env=clean_env(**one.env), timeout=10)[0] == 0
+
+
+def stop(ledger: Ledger, one: Daemon) -> None:
     """End the daemon if it runs."""
-    del settings
     running = processes.find(ledger, one.name)
     if running is not None:
         processes.stop(running, patience=20)
@@ -94,7 +102,7 @@ def slurmd(settings: DevSettings, machine: Machine, *, rebooted: bool = False) -
         name=machine.daemon,
         argv=tuple(argv),
         machine=machine,
-        answers=lambda: _listens(machine.address, settings.ports["slurmd"]),
+        listens=settings.ports["slurmd"],
         env={"SLURM_CONF": str(settings.slurm_conf)},
     )
 
@@ -111,7 +119,8 @@ def _munged(settings: DevSettings) -> Daemon:
     return Daemon(
         name="munged",
         argv=("munged", "--foreground", "--force", *options),
-        answers=lambda: attempt(["munge", "-n", f"--socket={settings.munge_socket}"])[0] == 0,
+        listens=settings.munge_socket,
+        probe=("munge", "-n", f"--socket={settings.munge_socket}"),
     )
 
 
@@ -132,7 +141,7 @@ def _mariadbd(settings: DevSettings) -> Daemon:
             "--innodb-lock-wait-timeout=900",
             "--innodb-flush-log-at-trx-commit=2",
         ),
-        answers=lambda: _accepts(sock),
+        listens=sock,
         patience_s=60,
     )
 
@@ -143,40 +152,37 @@ def mariadb_socket(settings: DevSettings) -> Path:
 
 
 def _slurmdbd(settings: DevSettings) -> Daemon:
-    port = settings.ports["slurmdbd"]
     return Daemon(
         name="slurmdbd",
         argv=("slurmdbd", "-D"),
         env={"SLURM_CONF": str(settings.slurm_conf), "MYSQL_UNIX_PORT": str(mariadb_socket(settings))},
-        answers=lambda: _listens(settings.controller, port),
-        port=(settings.controller, port),
+        listens=settings.ports["slurmdbd"],
         patience_s=60,
     )
 
 
 def _slurmctld(settings: DevSettings) -> Daemon:
-    conf, port = settings.slurm_conf, settings.ports["slurmctld"]
+    conf = settings.slurm_conf
     own_hostname = 'hostname ctl; exec slurmctld -D -f "$1"'
     return Daemon(
         name="slurmctld",
         # It runs only on a host that has the name in SlurmctldHost.
         argv=("unshare", "--uts", "sh", "-c", own_hostname, "sh", str(conf)),
         env={"SLURM_CONF": str(conf)},
-        answers=lambda: attempt(["scontrol", "ping"], env=clean_env(SLURM_CONF=str(conf)))[0] == 0,
-        port=(settings.controller, port),
+        listens=settings.ports["slurmctld"],
+        probe=("scontrol", "ping"),
     )
 
 
 def _slurmrestd(settings: DevSettings) -> Daemon:
-    address = (settings.controller, settings.ports["slurmrestd"])
+    port = settings.ports["slurmrestd"]
     return Daemon(
         name="slurmrestd",
-        argv=("slurmrestd", "-f", str(settings.slurm_conf), "-a", "rest_auth/jwt", f"{address[0]}:{address[1]}"),
+        argv=("slurmrestd", "-f", str(settings.slurm_conf), "-a", "rest_auth/jwt", f"{settings.controller}:{port}"),
         # SLURM_JWT=daemon: it acts with each caller's token and has none of its own.
         env={"SLURM_CONF": str(settings.slurm_conf), "SLURM_JWT": "daemon"},
-        user="nobody",
-        answers=lambda: _listens(*address),
-        port=address,
+        user=settings.rest_user,
+        listens=port,
     )
 
 
@@ -186,36 +192,41 @@ def _sshd(settings: DevSettings) -> Daemon:
         name=login.daemon,
         argv=("/usr/sbin/sshd", "-D", "-e", "-f", str(settings.conf / "sshd_config")),
         machine=login,
-        answers=lambda: _listens(login.address, 22),
+        listens=22,
     )
 
 
 def _refuse_taken(one: Daemon) -> None:
-    if one.port is None:
+    if isinstance(one.listens, Path):
         return
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("0.0.0.0", one.port[1]))
+            probe.bind(("0.0.0.0", one.listens))
         except OSError as error:
             raise DevClusterError(
-                f"{one.name}: TCP port {one.port[1]} is taken ({os.strerror(error.errno or 0)}): "
+                f"{one.name}: TCP port {one.listens} is taken ({os.strerror(error.errno or 0)}): "
                 "choose another range with --base-port"
             ) from error
 
 
-def _listens(host: str, port: int) -> bool:
+def _listens_tcp(proc: Proc, port: str) -> bool:
+    """Look at the kernel's table instead of connecting: a bare connect is an error in every Slurm daemon's log."""
+    wanted = f":{int(port):04X}"
+    for table in ("tcp", "tcp6"):
+        for line in _lines(Path(f"/proc/{proc.pid}/net/{table}")):
+            fields = line.split()
+            if fields[1].endswith(wanted) and fields[3] == "0A":
+                return True
+    return False
+
+
+def _listens_unix(proc: Proc, path: str) -> bool:
+    return any(line.split()[-1] == path for line in _lines(Path(f"/proc/{proc.pid}/net/unix")))
+
+
+def _lines(path: Path) -> list[str]:
     try:
-        with socket.create_connection((host, port), timeout=1):
-            return True
-    except OSError:
-        return False
-
-
-def _accepts(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as client:
-        try:
-            client.connect(str(path))
-        except OSError:
-            return False
-        return True
+        return path.read_text().splitlines()[1:]
+    except OSError:  # the process ended meanwhile
+        return []

@@ -13,7 +13,7 @@ from gateway.devcluster.config import Memory
 from gateway.devcluster.errors import DevClusterError
 from gateway.devcluster.settings import LOGIN, DevSettings
 
-SETTINGS_FILE = "cluster.json"
+_MARK = "cluster.json"
 
 _FOLDERS = {
     "": 0o755,
@@ -35,17 +35,28 @@ _FOLDERS = {
 }
 
 
+def saved_settings(root: Path) -> DevSettings | None:
+    """Read the settings of the cluster that lives in `root`; None when there is none."""
+    try:
+        return DevSettings.from_json((root / _MARK).read_text())
+    except FileNotFoundError:
+        return None
+
+
 def claim_root(settings: DevSettings) -> None:
     """Take the state directory as ours; refuse one that holds other things or another cluster."""
-    mark = settings.root / SETTINGS_FILE
-    if mark.exists():
-        if DevSettings.from_json(mark.read_text()) != settings:
+    mark = settings.root / _MARK
+    saved = saved_settings(settings.root)
+    if saved is not None:
+        if saved != settings:
             raise DevClusterError(f"{settings.root} was made with other settings ({mark}): run `sgw dev down` first")
         return
-    if settings.root.exists() and any(settings.root.iterdir()):
+    if settings.root.exists() and any(path.suffix != ".new" for path in settings.root.iterdir()):
         raise DevClusterError(f"{settings.root} is not empty and not ours: choose another state directory with --root")
     settings.root.mkdir(parents=True, exist_ok=True)
-    _write(mark, settings.to_json(), mode=0o644)
+    draft = mark.with_suffix(".new")
+    draft.write_text(settings.to_json())
+    draft.rename(mark)
 
 
 def write_all(settings: DevSettings, *, memory: Memory) -> None:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["process", "netns", "link", "user", "cgroup"]
 Fact = str | int
@@ -66,7 +66,7 @@ class Ledger:
             file.write(data)
             os.fsync(file.fileno())
 
-    def _lines(self) -> list[dict[str, object]]:
+    def _lines(self) -> list[dict[str, Any]]:
         try:
             text = self.path.read_text()
         except FileNotFoundError:

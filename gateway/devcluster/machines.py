@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.devcluster import network, processes
 from gateway.devcluster.commands import wait_until
+from gateway.devcluster.errors import DevClusterError
 from gateway.devcluster.ledger import Ledger
 from gateway.devcluster.processes import Proc
 from gateway.devcluster.settings import DevSettings, Machine
@@ -42,12 +43,18 @@ def boot(settings: DevSettings, ledger: Ledger, machine: Machine) -> Proc:
     return holder
 
 
-def enter(settings: DevSettings, ledger: Ledger, machine: Machine) -> tuple[str, ...] | None:
-    """Return the command prefix that runs a program on the machine as root, None when it is off."""
+def enter(settings: DevSettings, ledger: Ledger, machine: Machine) -> tuple[str, ...]:
+    """Return the command prefix that runs a program on the machine as root; raises DevClusterError when it is off."""
     holder = processes.find(ledger, _holder(machine))
     if holder is None:
-        return None
-    return ("nsenter", f"--net={network.netns_pin(settings, machine)}", f"--target={holder.pid}", "--mount", "--uts", "--")
+        raise DevClusterError(f"machine {machine.name} is off; `heal-node {machine.name}` boots it")
+    pin = network.netns_pin(settings, machine)
+    return ("nsenter", f"--net={pin}", f"--target={holder.pid}", "--mount", "--uts", "--")
+
+
+def is_on(ledger: Ledger, machine: Machine) -> bool:
+    """Say whether the machine is switched on."""
+    return processes.find(ledger, _holder(machine)) is not None
 
 
 def power_off(settings: DevSettings, ledger: Ledger, machine: Machine) -> int:

@@ -1,11 +1,10 @@
 """Give every machine an address of its own: a bridge, and for each machine a namespace and a veth pair.
 
-Namespaces are pinned by a file below the state directory, not by `ip netns`: that would use names shared with everything
-else on this computer, and leave its own mount behind.
+Namespaces are pinned by a file below the state directory, not by `ip netns`: that would use names shared with
+everything else on this computer, and leave its own mount behind.
 """
 
 import json
-import os
 from pathlib import Path
 
 from gateway.devcluster.commands import attempt, run
@@ -111,7 +110,7 @@ def in_netns(pid: int, inode: int) -> bool:
 
 def _is_pinned(pin: Path) -> bool:
     try:
-        return os.stat(pin).st_dev == os.stat("/proc/self/ns/net").st_dev
+        return pin.stat().st_dev == Path("/proc/self/ns/net").stat().st_dev
     except FileNotFoundError:
         return False
 

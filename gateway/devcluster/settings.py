@@ -90,6 +90,11 @@ class DevSettings:
         return f"{self.user_prefix}gateway"
 
     @property
+    def rest_user(self) -> str:
+        """The unprivileged user of slurmrestd; newer releases refuse to run as root or as SlurmUser."""
+        return f"{self.user_prefix}rest"
+
+    @property
     def controller(self) -> str:
         """The address of the machine itself on the bridge: slurmctld, slurmdbd, slurmrestd, gateway."""
         return f"{self.subnet}.1"

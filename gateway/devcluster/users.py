@@ -5,7 +5,7 @@ import pwd
 from pathlib import Path
 
 from gateway.devcluster import processes
-from gateway.devcluster.commands import attempt, run
+from gateway.devcluster.commands import attempt, run, wait_until
 from gateway.devcluster.errors import DevClusterError
 from gateway.devcluster.ledger import Ledger
 from gateway.devcluster.settings import DevSettings
@@ -14,7 +14,7 @@ from gateway.devcluster.settings import DevSettings
 def ensure_user(settings: DevSettings, ledger: Ledger, user: str, *, system: bool = False) -> None:
     """Make the user with a home on the shared folder and a key to the login host, unless it exists.
 
-    A user that was there before is used as it is, and stays when the cluster goes. A name without our prefix is refused.
+    A user that was there before is used as it is and stays when the cluster goes. Other names are refused.
     """
     if not user.startswith(settings.user_prefix):
         raise DevClusterError(f"user {user!r}: names of demo users start with {settings.user_prefix!r}")
@@ -23,7 +23,9 @@ def ensure_user(settings: DevSettings, ledger: Ledger, user: str, *, system: boo
         ledger.made("user", user)
         kind = ["--system"] if system else []
         # The password `*` matches nothing, but unlike the default `!` it does not lock the account for sshd.
-        run(["useradd", *kind, "--user-group", "--password=*", "--shell=/bin/bash", f"--home-dir={home}", user])
+        _edit_passwd(
+            ["useradd", *kind, "--user-group", "--password=*", "--shell=/bin/bash", f"--home-dir={home}", user]
+        )
     _ensure_home(settings, user)
     _ensure_key(settings, user)
 
@@ -44,7 +46,7 @@ def remove_users(ledger: Ledger) -> list[str]:
         if exists(entry.name):
             uid = pwd.getpwnam(entry.name).pw_uid
             processes.kill_all(lambda pid, uid=uid: _owner(pid) == uid)  # type: ignore[misc]
-            run(["userdel", entry.name])
+            _edit_passwd(["userdel", entry.name])
         ledger.gone("user", entry.name)
     return [entry.name for entry in entries]
 
@@ -52,6 +54,18 @@ def remove_users(ledger: Ledger) -> list[str]:
 def key_of(settings: DevSettings, user: str) -> Path:
     """Where the user's private key for the login host lies; readable by the gateway's user."""
     return settings.root / "ssh" / "keys" / user
+
+
+def _edit_passwd(argv: list[str]) -> None:
+    """Run useradd or userdel, again while somebody else holds the lock of /etc/passwd."""
+
+    def done() -> bool:
+        code, out, err = attempt(argv)
+        if code and "lock" not in err:
+            raise DevClusterError(f"`{' '.join(argv)}` failed ({code}): {(err or out).strip()}")
+        return code == 0
+
+    wait_until(done, what=f"lock of /etc/passwd for {argv[0]}", seconds=20)
 
 
 def _ensure_home(settings: DevSettings, user: str) -> None:
@@ -75,6 +89,6 @@ def _ensure_key(settings: DevSettings, user: str) -> None:
 
 def _owner(pid: int) -> int | None:
     try:
-        return os.stat(f"/proc/{pid}").st_uid
+        return Path(f"/proc/{pid}").stat().st_uid
     except OSError:
         return None
