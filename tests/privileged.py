@@ -120,11 +120,11 @@ class RunningHelper:
 
     def sessions(self) -> list[int]:
         """The pids of the sessions that are open."""
-        events = self.events()
-        closed = {each["pid"] for each in events if each["event"] == "session.closed"}
-        return [
-            int(str(each["pid"])) for each in events if each["event"] == "session.opened" and each["pid"] not in closed
-        ]
+        mine = self.events()
+        mine = mine[max(n for n, each in enumerate(mine) if each["event"] == "helper.started") :]
+        closed = {each["pid"] for each in mine if each["event"] == "session.closed"}
+        opened = [each["pid"] for each in mine if each["event"] == "session.opened"]
+        return [int(str(pid)) for pid in opened if pid not in closed]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it and return its exit code."""

@@ -12,6 +12,7 @@ from gateway.runas.config import UNLIMITED, Config
 
 # Also the name of a folder, so no `/` and no leading dot; `@` is for directory services.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
+_NOBODY = 65534
 _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
 
@@ -64,6 +65,8 @@ def admit(person: Person, config: Config, *, clients: frozenset[int]) -> None:
     """Raise Refused unless the operator allows acting for this user."""
     if person.uid < config.min_uid:
         raise Refused("not_allowed", f"{person.name} has uid {person.uid}, below min_uid {config.min_uid}")
+    if person.uid == _NOBODY:
+        raise Refused("not_allowed", f"{person.name} is who file servers take strangers for")
     if person.uid in clients:
         raise Refused("not_allowed", f"{person.name} is a client of this helper, not a tenant")
     if 0 in person.groups:

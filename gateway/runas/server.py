@@ -74,21 +74,17 @@ class Server:
             connection, _ = self._listener.accept()
             connection.settimeout(0)
             _, peer, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-            try:
-                allowed = peer in client_uids(self._file.current())
-            except ConfigError as error:
-                _refuse(connection, peer, None, "config", str(error))
-                return
-            if not allowed:
-                _refuse(connection, peer, None, "not_a_client", f"uid {peer} may not use this helper")
-            elif len(self._waiting) >= _MAX_WAITING:
+            if len(self._waiting) >= _MAX_WAITING:
                 _refuse(connection, peer, None, "busy", "too many connections that have not said for whom they are")
             else:
                 self._waiting[connection] = (time.monotonic() + _LINE_TIMEOUT_S, peer)
                 self._selector.register(connection, selectors.EVENT_READ)
 
     def _read_line(self, connection: socket.socket) -> None:
-        """The line comes in one piece: it is sent by one call and fits any socket buffer."""
+        """Read the line and decide; before it is read, our answer could be lost to the peer (ECONNRESET).
+
+        It comes in one piece: it is sent by one call and fits any socket buffer.
+        """
         _, peer = self._forget(connection)
         try:
             text = connection.recv(_LINE_LIMIT)
@@ -102,10 +98,13 @@ class Server:
         user = line.decode("utf-8", errors="replace")
         try:
             config = self._file.current()
+            allowed = peer in client_uids(config)
         except ConfigError as error:
             _refuse(connection, peer, user, "config", str(error))
             return
-        if len(self._sessions) >= config.max_sessions:
+        if not allowed:
+            _refuse(connection, peer, user, "not_a_client", f"uid {peer} may not use this helper")
+        elif len(self._sessions) >= config.max_sessions:
             _refuse(connection, peer, user, "busy", f"{config.max_sessions} sessions are open, the limit")
         elif list(self._sessions.values()).count(user) >= config.max_sessions_per_user:
             _refuse(connection, peer, user, "busy", f"{user} has {config.max_sessions_per_user} sessions, the limit")
