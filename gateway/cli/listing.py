@@ -1,6 +1,7 @@
 """Ask the gateway for the jobs a listing command wants, and sort out here what the server cannot."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.client import GatewayClient
@@ -10,24 +11,40 @@ _IDS_A_REQUEST = 100
 """A thousand ids make a URL that proxies refuse."""
 
 
-def names_of(values: Iterable[str] | None) -> set[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which jobs are meant; an empty set matches everything."""
+
+    users: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    pools: frozenset[str] = frozenset()
+    accounts: frozenset[str] = frozenset()
+
+    def has(self, job: JobView) -> bool:
+        """Say whether the job matches every set."""
+        return (
+            (not self.users or not self.users.isdisjoint({job.user, job.unix_user}))
+            and (not self.names or job.name in self.names)
+            and (not self.pools or not self.pools.isdisjoint({job.pool, job.placement.partition}))
+            and (not self.accounts or job.account in self.accounts)
+        )
+
+
+def names_of(values: Iterable[str] | None) -> frozenset[str]:
     """Join a repeatable comma list into one set."""
-    return {part.strip() for value in values or () for part in value.split(",") if part.strip()}
+    return frozenset(part.strip() for value in values or () for part in value.split(",") if part.strip())
 
 
 def find_jobs(
     client: GatewayClient,
+    choice: Choice,
     *,
     ids: Collection[str] = (),
-    users: Collection[str] = (),
-    names: Collection[str] = (),
-    pools: Collection[str] = (),
-    accounts: Collection[str] = (),
     active: bool = False,
     submitted_after: datetime | None = None,
     submitted_before: datetime | None = None,
 ) -> Iterator[JobView]:
-    """Yield the jobs that match every given list; an empty list matches everything.
+    """Yield the jobs of the choice; without ids all that the time and `active` leave, newest first.
 
     The server narrows by id, activity and time; names are compared here, because a listing takes several of each and
     people mean either their name in the gateway or their Unix user.
@@ -37,14 +54,8 @@ def find_jobs(
         query["submitted_after"] = submitted_after.isoformat()
     if submitted_before is not None:
         query["submitted_before"] = submitted_before.isoformat()
-    for job in _by_ids(client, query, sorted(set(ids), key=int)) if ids else client.jobs(query):
-        if (
-            (not users or job.user in users or job.unix_user in users)
-            and (not names or job.name in names)
-            and (not pools or job.pool in pools or job.placement.partition in pools)
-            and (not accounts or job.account in accounts)
-        ):
-            yield job
+    found = _by_ids(client, query, sorted(set(ids), key=int)) if ids else client.jobs(query)
+    return filter(choice.has, found)
 
 
 def _by_ids(client: GatewayClient, query: dict[str, str], ids: Sequence[str]) -> Iterator[JobView]:

@@ -45,7 +45,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "admin": Command(module="gateway.cli.admin", summary="manage tenants, users and tokens"),
     "link": Command(module="gateway.cli.link", summary="make links named sbatch, squeue, … to sgw"),
     "help": Command(module="gateway.cli.topics", summary="explain a command, or `exit-codes`"),
-    "dev": Command(module="gateway.cli.dev", summary="run a Slurm cluster on this machine, for trying things"),
+    "dev": Command(module="gateway.cli.dev_cluster", summary="run a Slurm cluster on this machine, for trying things"),
 }
 
 

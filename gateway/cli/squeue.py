@@ -9,7 +9,7 @@ from gateway.cli.addresses import Address, parse_addresses
 from gateway.cli.columns import Column, coloured, parse_format, printable, queue_cell
 from gateway.cli.credentials import connect
 from gateway.cli.environment import Environment
-from gateway.cli.listing import find_jobs, names_of
+from gateway.cli.listing import Choice, find_jobs, names_of
 from gateway.cli.queue_fields import FIELDS
 from gateway.cli.report import UsageError
 from gateway.cli.rows import Row, rows_of
@@ -97,21 +97,14 @@ def _letters(order: str) -> list[tuple[str, str]]:
 def _jobs(
     client: GatewayClient, args: argparse.Namespace, addresses: Sequence[Address], *, active: bool
 ) -> list[JobView]:
-    users = names_of(args.user)
-    if args.me:
-        users.add(client.whoami().user)
-    # With ids, ended jobs are read too: only so can an id that never was be told from a job that is over.
-    return list(
-        find_jobs(
-            client,
-            ids={address.job for address in addresses},
-            users=users,
-            names=names_of(args.name),
-            pools=names_of(args.partition),
-            accounts=names_of(args.account),
-            active=active and not addresses,
-        )
+    choice = Choice(
+        users=names_of(args.user) | ({client.whoami().user} if args.me else set()),
+        names=names_of(args.name),
+        pools=names_of(args.partition),
+        accounts=names_of(args.account),
     )
+    # With ids, ended jobs are read too: only so can an id that never was be told from a job that is over.
+    return list(find_jobs(client, choice, ids={a.job for a in addresses}, active=active and not addresses))
 
 
 def _rows(

@@ -1,0 +1,89 @@
+"""Cancel jobs or array tasks the way Slurm's scancel does."""
+
+import argparse
+from collections.abc import Iterator
+
+from gateway.cli.addresses import parse_addresses
+from gateway.cli.credentials import connect
+from gateway.cli.environment import Environment
+from gateway.cli.listing import Choice, find_jobs, names_of
+from gateway.cli.report import CommandError, UsageError, explain_problem
+from gateway.cli.states import ACTIVE, job_word, words_of
+from gateway.cli.status import ExitStatus, status_of
+from gateway.client import ApiProblem, GatewayClient
+from gateway.states import FINAL
+from gateway.wire import JobPage, JobView
+
+HELP = """Cancel jobs, or tasks of job arrays: 36, 36_1, 36_[2-9].
+
+Options choose among the jobs that wait or run; with ids they narrow these. A job that has ended is left as it is, and
+that is no error."""
+
+_PATIENCE_S = 15.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("ids", nargs="*", metavar="ID", help="job or task, also as a comma list")
+    add("-u", "--user", action="append", metavar="NAMES", help="jobs of these users")
+    add("--me", action="store_true", help="your own jobs")
+    add("-n", "--name", "--jobname", action="append", metavar="NAMES", help="jobs with these names")
+    add("-t", "--state", action="append", metavar="STATES", help="jobs in these states: PENDING or RUNNING")
+    add("-p", "--partition", action="append", metavar="NAMES", help="jobs in these pools")
+    add("-A", "--account", action="append", metavar="NAMES", help="jobs of these Slurm accounts")
+    add("-s", "--signal", metavar="NAME", help="refused: the gateway ends jobs, it does not signal them")
+    add("-v", "--verbose", action="store_true", help="say what is done")
+    add("-Q", "--quiet", action="store_true", help="do not complain about ids that are not there")
+    for ignored in (("-b", "--batch"), ("-f", "--full")):
+        add(*ignored, action="store_true", help=argparse.SUPPRESS)
+
+
+def run(args: argparse.Namespace, env: Environment) -> int:
+    if args.signal and args.signal.upper().removeprefix("SIG") not in {"TERM", "KILL", "15", "9"}:
+        message = f"--signal={args.signal}: the gateway can end a job, not signal it; leave --signal out"
+        raise CommandError(message, ExitStatus.USAGE)
+    narrowed = args.user or args.me or args.name or args.state or args.partition or args.account
+    if not args.ids and not narrowed:
+        raise UsageError(
+            "no job is named: write an id, or choose with --me, --user, --name, --state", see="sgw scancel"
+        )
+    client = connect(env)
+    chosen = list(_chosen(client, args)) if narrowed else [str(a) for a in parse_addresses(args.ids)]
+    cancelled: list[JobView] = []
+    worst = ExitStatus.OK
+    for address in chosen:
+        try:
+            job = client.cancel(address, patience_s=_PATIENCE_S)
+        except ApiProblem as error:
+            status = status_of(error.problem)
+            if not (args.quiet and status is ExitStatus.NOT_FOUND):
+                explain_problem(error.problem, env, about=f"job {address}")
+                worst = max(worst, status)
+        else:
+            cancelled.append(job)
+            if args.verbose:
+                env.warn(f"{address}: " + ("had ended before" if job.phase in FINAL else "is being cancelled"))
+    if args.json:
+        env.say(JobPage(items=tuple(cancelled)).model_dump_json(indent=2))
+    return worst
+
+
+def _chosen(client: GatewayClient, args: argparse.Namespace) -> Iterator[str]:
+    """Choose among the active jobs; a list that changes while it is read cannot make this cancel a wrong one."""
+    try:
+        wanted = words_of(",".join(args.state)) if args.state else ACTIVE
+    except ValueError as error:
+        raise UsageError(f"--state: {error}", see="sgw scancel") from error
+    choice = Choice(
+        users=names_of(args.user) | ({client.whoami().user} if args.me else set()),
+        names=names_of(args.name),
+        pools=names_of(args.partition),
+        accounts=names_of(args.account),
+    )
+    asked = parse_addresses(args.ids)
+    found = find_jobs(client, choice, ids={address.job for address in asked}, active=True)
+    matching = {job.id for job in found if job_word(job) in wanted}
+    if asked:
+        yield from (str(address) for address in asked if address.job in matching)
+    else:
+        yield from sorted(matching, key=int)
