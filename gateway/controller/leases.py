@@ -38,7 +38,7 @@ def claim(
     due = (
         sa.select(s.id)
         .where(s.cluster == cluster, s.phase == phase, s.due_at <= transaction.now, free)
-        .order_by(s.priority.desc(), s.id)
+        .order_by(s.rank, s.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
@@ -50,9 +50,9 @@ def claim(
             lease_token=s.lease_token + 1,
             lease_expires_at=transaction.now + timedelta(seconds=lease_s),
         )
-        .returning(s.id, s.lease_token, s.version, s.priority)
+        .returning(s.id, s.lease_token, s.version, s.rank)
     ).all()
-    taken = sorted(taken, key=lambda row: (-row.priority, row.id))
+    taken = sorted(taken, key=lambda row: (row.rank, row.id))
     return [Lease(step=StepId(row.id), token=row.lease_token, version=row.version) for row in taken]
 
 

@@ -126,7 +126,7 @@ def _look_at(
         return
     if one.array_tasks is not None:
         findings.tasks.extend(_task_row(one.attempt, job) for job in jobs if _task_number(job) is not None)
-    phase = _together(jobs, one)
+    phase = _together(jobs)
     first = max(jobs, key=lambda job: (job.state == "RUNNING", job.started or 0))
     if (
         (one.slurm_state, one.slurm_reason) != (first.state, first.reason)
@@ -145,7 +145,7 @@ _REASON = {
 }
 
 
-def _together(jobs: Sequence[SlurmJob], one: Believed) -> Phase | None:
+def _together(jobs: Sequence[SlurmJob]) -> Phase | None:
     """Add the records of one attempt up; None when a word is unknown, which changes nothing."""
     phases = {phase_of(job.state) for job in jobs}
     if None in phases:

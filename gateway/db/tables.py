@@ -6,7 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from gateway.db.columns import BigInt, Table, json, moment, table, when
+from gateway.db.columns import METADATA, BigInt, Table, json, moment, table, when
+
+__all__ = ["METADATA"]
 
 
 class Tenant(Table, table=True):
@@ -114,7 +116,7 @@ class Step(Table, table=True):
             "ix_steps_active",
             "cluster",
             "phase",
-            sa.text("priority DESC"),
+            "rank",
             "id",
             sqlite_where=sa.text("phase NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')"),
             postgresql_where=sa.text("phase NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')"),
@@ -125,11 +127,13 @@ class Step(Table, table=True):
     job_id: int = Field(foreign_key="jobs.id", index=True, sa_type=BigInt)
     name: str = Field(max_length=24)
     cluster: str = Field(max_length=64)
-    priority: int = 0
-    """The job's, repeated here because the queue is read in its order."""
+    rank: int = 0
+    """The job's priority, negated: the queue is read in this order, and an index sorts upwards."""
     phase: str = Field(max_length=16)
     reason: str = Field(max_length=32)
     version: int = 0
+    since: datetime = moment()
+    """When it entered its phase."""
     due_at: datetime = moment()
     """Not to be acted on before: back-off, and the pause between two looks."""
     tries: int = 0

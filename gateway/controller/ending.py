@@ -1,0 +1,166 @@
+"""Establish how a job ended: pure, from what accounting, the controller and the job's own record say.
+
+They are believed in this order, and absence is never success: without a word from any of them the job waits, and
+after a while it is OUTCOME_UNKNOWN, which is a state of its own and not a guess.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from gateway.controller.decide import End, Void, Wait
+from gateway.jobs.facts import moment
+from gateway.slurm.states import phase_of, verdict_of
+from gateway.slurm.transport import Outcome
+from gateway.states import Phase, Reason
+
+NOT_RUN: Final = 75
+"""The wrapper's exit code for: no tenant code was started."""
+_AGAIN: Final = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitRecord:
+    """What the attempt's wrapper wrote about the end. Its tenant could have written anything else there."""
+
+    exit_code: int
+    signal: int
+    started: datetime | None
+    ended: datetime | None
+    max_rss_kb: int | None
+    wrapper_error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndEvidence:
+    """All that is known about the end of an attempt."""
+
+    accounting: Sequence[Outcome]
+    controller: Sequence[Outcome]
+    record: ExitRecord | None
+    cancel_requested: bool
+    waited: timedelta
+    """Since Slurm no longer showed it as live."""
+    patience: timedelta
+    accounting_settled: bool
+    """Whether accounting knows all that the controller knows; a silent accounting proves nothing before."""
+    lost_by_restart: bool
+    """Bound just before slurmctld restarted, and gone: its memory went back in time."""
+    void: bool
+    """The attempt is claimed by nobody, for ever: it never ran and never will."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The end, established."""
+
+    to: Phase
+    reason: Reason
+    source: str
+    message: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Columns of the attempt."""
+    tasks: Sequence[Outcome] = ()
+
+
+def finish(evidence: EndEvidence) -> Ended | End | Void | Wait:
+    """Say how it ended, or what to do to find out."""
+    for source, outcomes in (("accounting", evidence.accounting), ("controller", evidence.controller)):
+        if outcomes and all(phase_of(outcome.state) is Phase.FINALIZING for outcome in outcomes):
+            return _by_slurm(evidence, source, outcomes)
+    if evidence.record is not None:
+        return _by_record(evidence, evidence.record)
+    if evidence.lost_by_restart:
+        if not evidence.void:
+            return Void()
+        return End(to=Phase.PENDING, reason=Reason.SUBMIT_UNCERTAIN, pause=timedelta(seconds=10))
+    enough = evidence.patience if evidence.accounting_settled else evidence.patience * 10
+    if evidence.waited >= enough:
+        return Ended(to=Phase.FAILED, reason=Reason.OUTCOME_UNKNOWN, source="nobody")
+    return Wait(until=_AGAIN)
+
+
+def _by_slurm(evidence: EndEvidence, source: str, outcomes: Sequence[Outcome]) -> Ended:
+    verdicts = [_verdict(outcome, evidence) for outcome in outcomes]
+    # Of an array, one failed task fails the job; the first of the worst gives the reason.
+    to, reason, first = min(
+        ((to, reason, outcome) for (to, reason), outcome in zip(verdicts, outcomes, strict=True)),
+        key=lambda item: _GRAVITY.index(item[0]),
+    )
+    facts = {
+        "slurm_state": first.state[:32],
+        "started_at": moment(min((o.started for o in outcomes if o.started is not None), default=None)),
+        "ended_at": moment(max((o.ended for o in outcomes if o.ended is not None), default=None)),
+        "exit_code": _exit_code(first, evidence.record),
+        "exit_signal": first.signal or None,
+        "elapsed_s": max((o.elapsed_s or 0 for o in outcomes), default=None),
+        "max_rss_kb": max((o.max_rss_kb for o in outcomes if o.max_rss_kb is not None), default=None),
+        "tres": first.tres or None,
+    }
+    if first.node_list:
+        facts |= {"node_list": first.node_list, "nodes": first.nodes, "cpus": first.cpus}
+    message = f"node {first.failed_node} was lost" if first.failed_node else None
+    return Ended(to=to, reason=reason, source=source, message=message, facts=facts, tasks=outcomes)
+
+
+def _exit_code(outcome: Outcome, record: ExitRecord | None) -> int:
+    """sacct prints codes of 128 and more without their 128 (seen on 22.05.8): the record may tell which it was."""
+    if record is not None and record.exit_code == outcome.exit_code + 128:
+        return record.exit_code
+    return outcome.exit_code
+
+
+_GRAVITY: Final = [Phase.FAILED, Phase.CANCELLED, Phase.COMPLETED]
+
+
+def _verdict(outcome: Outcome, evidence: EndEvidence) -> tuple[Phase, Reason]:
+    to, reason = verdict_of(outcome.state, exit_code=outcome.exit_code, signal=outcome.signal)
+    if reason is Reason.CANCELLED_IN_SLURM and evidence.cancel_requested:
+        reason = Reason.CANCELLED_BY_USER
+    if reason is Reason.EXIT_CODE and outcome.exit_code == NOT_RUN and evidence.record is None:
+        reason = Reason.NODE_UNFIT
+    return to, reason
+
+
+def _by_record(evidence: EndEvidence, record: ExitRecord) -> Ended:
+    clean = record.exit_code == 0 and record.signal == 0
+    to, reason = (Phase.COMPLETED, Reason.SUCCESS) if clean else (Phase.FAILED, Reason.EXIT_CODE)
+    if not clean and evidence.cancel_requested:
+        to, reason = Phase.CANCELLED, Reason.CANCELLED_BY_USER
+    facts = {
+        "started_at": record.started,
+        "ended_at": record.ended,
+        "exit_code": record.exit_code,
+        "exit_signal": record.signal or None,
+        "max_rss_kb": record.max_rss_kb,
+    }
+    return Ended(to=to, reason=reason, source="record", facts={k: v for k, v in facts.items() if v is not None})
+
+
+def read_record(data: bytes) -> ExitRecord | None:
+    """Read `exit.json`, believing nothing: None for anything that is not a plausible record."""
+    try:
+        document = json.loads(data)
+        return ExitRecord(
+            exit_code=_small(document["exit_code"]),
+            signal=_small(document["signal"]),
+            started=_moment(document["started"]),
+            ended=_moment(document["ended"]),
+            max_rss_kb=None if document["max_rss_kb"] is None else _small(document["max_rss_kb"], most=2**53),
+            wrapper_error=None if document["wrapper_error"] is None else str(document["wrapper_error"])[:100],
+        )
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return None
+
+
+def _small(value: object, *, most: int = 255) -> int:
+    number = 0 if value is None else value
+    if not isinstance(number, int) or not 0 <= number <= most:
+        raise ValueError("not a small number")
+    return int(number)
+
+
+def _moment(value: object) -> datetime | None:
+    return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else None

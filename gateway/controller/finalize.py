@@ -1,0 +1,211 @@
+"""Give ended jobs their final state: one question to accounting for all of them, then the slower witnesses."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+import sqlalchemy as sa
+import structlog
+
+from gateway.controller import decide
+from gateway.controller.ending import Ended, EndEvidence, ExitRecord, finish, read_record
+from gateway.controller.leases import Lease, LeaseKeeper, claim, release
+from gateway.db import tables
+from gateway.db.database import Transaction
+from gateway.errors import ClusterError
+from gateway.ids import AttemptId, SlurmJobId, StepId, UnixUser
+from gateway.jobs import facts
+from gateway.jobs.facts import moment
+from gateway.jobs.lifecycle import Move, advance
+from gateway.services import Services
+from gateway.slurm.runner import ReadRequest
+from gateway.slurm.states import phase_of, verdict_of
+from gateway.slurm.transport import Outcome
+from gateway.states import Phase, Reason
+
+log = structlog.get_logger()
+
+ACTOR: Final = "controller"
+_BATCH: Final = 64
+_RESTART_WINDOW: Final = timedelta(seconds=60)
+"""slurmctld saves its state every few seconds; what it accepted just before a crash may be gone after it."""
+_WHILE_UNREACHABLE: Final = timedelta(seconds=5)
+
+Verdict = Ended | decide.End | decide.Wait
+
+
+class Finalizer:
+    """End one cluster's jobs. `run_once` is called by the loop."""
+
+    def __init__(self, services: Services, cluster: str, keeper: LeaseKeeper) -> None:
+        self._services = services
+        self._cluster = cluster
+        self._keeper = keeper
+        self._transport = services.transports[cluster]
+        self._patience = timedelta(seconds=services.settings.outcome_patience_s)
+
+    def run_once(self) -> bool:
+        """Settle every ended job that nobody holds; returns whether any was settled."""
+        with self._services.database.begin() as transaction:
+            leases = claim(
+                transaction,
+                holder=self._keeper.holder,
+                cluster=self._cluster,
+                phase=Phase.FINALIZING,
+                limit=_BATCH,
+                lease_s=self._keeper.lease_s,
+            )
+            rows = _load(transaction, [lease.step for lease in leases]) if leases else {}
+            now = transaction.now
+        if not leases:
+            return False
+        self._keeper.keep(leases)
+        verdicts = self._ask([rows[lease.step] for lease in leases], now)
+        settled = [(lease, rows[lease.step], verdicts[lease.step]) for lease in leases]
+        with self._services.database.begin() as transaction:
+            _apply(transaction, settled)
+        self._keeper.let_go(leases)
+        return any(not isinstance(verdict, decide.Wait) for _, _, verdict in settled)
+
+    def _ask(self, rows: Sequence[Any], now: datetime) -> dict[StepId, Verdict]:
+        try:
+            accounted = self._accounting(rows)
+        except ClusterError as error:
+            log.warning("finalize.no_accounting", cluster=self._cluster, error=str(error))
+            accounted = {}
+        return {StepId(row.id): self._ask_one(row, accounted.get(row.slurm_job_id, []), now) for row in rows}
+
+    def _accounting(self, rows: Sequence[Any]) -> dict[str, list[Outcome]]:
+        ids = [SlurmJobId(row.slurm_job_id) for row in rows if row.slurm_job_id]
+        if not ids:
+            return {}
+        since = min(row.slurm_submitted or int(row.created_at.timestamp()) for row in rows) - 60
+        found: dict[str, list[Outcome]] = {}
+        for outcome in self._transport.outcomes(ids, since=since):
+            found.setdefault(outcome.array_job_id or outcome.job_id, []).append(outcome)
+        return found
+
+    def _ask_one(self, row: Any, accounted: Sequence[Outcome], now: datetime) -> Verdict:
+        accounting = [outcome for outcome in accounted if _is_it(outcome, row)]
+        try:
+            controller: Sequence[Outcome] = ()
+            if not accounting or any(phase_of(outcome.state) is not Phase.FINALIZING for outcome in accounting):
+                controller = [o for o in self._transport.controller_outcome(row.slurm_job_id) if _is_it(o, row)]
+            evidence = self._evidence(row, accounting, controller, now, void=False)
+            verdict = finish(evidence)
+            if isinstance(verdict, decide.Void):
+                verdict = finish(self._evidence(row, accounting, controller, now, void=True))
+        except ClusterError as error:
+            log.warning("finalize.unreachable", attempt=row.attempt_id, error=str(error))
+            return decide.Wait(until=_WHILE_UNREACHABLE)
+        return decide.Wait(until=_WHILE_UNREACHABLE) if isinstance(verdict, decide.Void) else verdict
+
+    def _evidence(
+        self, row: Any, accounting: Sequence[Outcome], controller: Sequence[Outcome], now: datetime, *, void: bool
+    ) -> EndEvidence:
+        user, attempt = UnixUser(row.unix_user), AttemptId(row.attempt_id)
+        known = [*accounting, *controller]
+        succeeded = known and all(outcome.exit_code == 0 and not outcome.signal for outcome in known)
+        claimed = self._transport.claim(user, attempt, void=True) if void else None
+        return EndEvidence(
+            accounting=accounting,
+            controller=controller,
+            record=None if succeeded or row.array_tasks else self._record(user, attempt),
+            cancel_requested=row.cancel_requested_at is not None,
+            waited=now - row.since,
+            patience=self._patience,
+            accounting_settled=bool(known) or self._transport.accounting_settled(),
+            lost_by_restart=not known and _bound_before_restart(row),
+            void=claimed is not None and claimed.void,
+        )
+
+    def _record(self, user: UnixUser, attempt: AttemptId) -> ExitRecord | None:
+        [found] = self._transport.read_many(user, [ReadRequest(attempt=attempt, name="exit.json")])
+        return read_record(found.data) if found.identity is not None else None
+
+
+def _is_it(outcome: Outcome, row: Any) -> bool:
+    """An outcome is ours by user, and by marker or submit time: ids are used again."""
+    if outcome.uid is not None and outcome.uid != row.uid:
+        return False
+    marked = PurePosixPath(outcome.workdir).name == row.attempt_id
+    return marked or (outcome.submitted is not None and outcome.submitted == row.slurm_submitted)
+
+
+def _bound_before_restart(row: Any) -> bool:
+    if row.boot_time is None or row.bound_at is None:
+        return False
+    booted = datetime.fromtimestamp(row.boot_time, UTC)
+    return bool(row.bound_at < booted < row.bound_at + _RESTART_WINDOW)
+
+
+def _apply(transaction: Transaction, settled: Sequence[tuple[Lease, Any, Verdict]]) -> None:
+    moves = []
+    for lease, row, verdict in settled:
+        match verdict:
+            case decide.Wait(until=pause):
+                release(transaction, [lease], due_at=transaction.now + pause)
+            case decide.End(to=to, reason=reason, message=message, pause=pause):
+                moves.append(_move(lease, to, reason, message, transaction.now + pause))
+            case Ended(to=to, reason=reason, message=message):
+                attempt = AttemptId(row.attempt_id)
+                facts.outcome(transaction, attempt, source=verdict.source, values=verdict.facts)
+                facts.tasks(transaction, [_task_row(attempt, o) for o in verdict.tasks if o.array_task is not None])
+                moves.append(_move(lease, to, reason, message, transaction.now))
+    advance(transaction, moves)
+    _wake_dependents(transaction, [row.job_id for _, row, _ in settled])
+
+
+def _wake_dependents(transaction: Transaction, job_ids: Sequence[int]) -> None:
+    """Jobs that wait for these are looked at now, and not at the end of their pause."""
+    d, s = tables.job_dependencies.c, tables.steps.c
+    waiting = sa.select(d.job_id).where(d.needs_job_id.in_(job_ids))
+    transaction.execute(
+        tables.steps.update()
+        .where(s.job_id.in_(waiting), s.phase == Phase.PENDING, s.lease_holder.is_(None))
+        .values(due_at=transaction.now)
+    )
+
+
+def _move(lease: Lease, to: Phase, reason: Reason, message: str | None, due_at: datetime) -> Move:
+    return Move(
+        step=lease.step,
+        version=lease.version,
+        lease_token=lease.token,
+        to=to,
+        reason=reason,
+        actor=ACTOR,
+        message=message,
+        due_at=due_at,
+    )
+
+
+def _task_row(attempt: AttemptId, outcome: Outcome) -> dict[str, Any]:
+    phase, reason = verdict_of(outcome.state, exit_code=outcome.exit_code, signal=outcome.signal)
+    return {
+        "attempt_id": attempt,
+        "task": outcome.array_task,
+        "slurm_job_id": outcome.job_id,
+        "phase": phase,
+        "reason": reason,
+        "slurm_state": outcome.state[:32],
+        "started_at": moment(outcome.started),
+        "ended_at": moment(outcome.ended),
+        "exit_code": outcome.exit_code,
+        "exit_signal": outcome.signal or None,
+        "node_list": outcome.node_list or None,
+    }
+
+
+def _load(transaction: Transaction, step_ids: Sequence[StepId]) -> dict[StepId, Any]:
+    s, a, j, w = tables.steps.c, tables.attempts.c, tables.jobs.c, tables.cluster_watches.c
+    rows = (
+        sa.select(s.id, s.job_id, s.attempt_id, s.since, a.unix_user, a.uid, a.created_at, a.slurm_job_id)
+        .add_columns(a.slurm_submitted, a.bound_at, j.cancel_requested_at, j.array_tasks, w.boot_time)
+        .join(tables.attempts, a.id == s.attempt_id)
+        .join(tables.jobs, j.id == s.job_id)
+        .outerjoin(tables.cluster_watches, w.cluster == s.cluster)
+        .where(s.id.in_(step_ids))
+    )
+    return {StepId(row.id): row for row in transaction.execute(rows)}
