@@ -6,6 +6,7 @@ from typing import Literal
 from gateway.errors import Detail
 
 COMMAND_LINE = "command line"
+_LONGEST = 400
 
 
 class BadValue(ValueError):
@@ -39,9 +40,19 @@ class Diagnostic:
 
 def error(where: str, message: str, hint: str | None = None, *, option: str | None = None) -> Diagnostic:
     """Make a finding that stops the submission."""
-    return Diagnostic(severity="error", where=where, message=message, hint=hint, option=option)
+    return Diagnostic(
+        severity="error", where=where, message=_legible(message), hint=hint and _legible(hint), option=option
+    )
 
 
 def warning(where: str, message: str, hint: str | None = None, *, option: str | None = None) -> Diagnostic:
     """Make a finding that the submission survives."""
-    return Diagnostic(severity="warning", where=where, message=message, hint=hint, option=option)
+    return Diagnostic(
+        severity="warning", where=where, message=_legible(message), hint=hint and _legible(hint), option=option
+    )
+
+
+def _legible(text: str) -> str:
+    """Escape what a terminal would obey and cut what nobody reads: findings quote what strangers wrote."""
+    escaped = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_LONGEST])
+    return escaped if len(text) <= _LONGEST else f"{escaped}…"

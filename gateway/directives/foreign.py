@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from gateway.directives.diagnostics import BadValue, Diagnostic, error, warning
-from gateway.directives.getopt import Found, Reading, Word, read_options
+from gateway.directives.getopt import MOST_WORDS, Found, Reading, Word, read_options
 from gateway.directives.options import Argument, Option, OptionTable
 from gateway.directives.script import split_words
 from gateway.directives.table import TABLE
@@ -37,6 +37,8 @@ def _translate(system: str, script: bytes, pattern: re.Pattern[bytes]) -> Readin
     problems: list[Diagnostic] = []
     words: list[Word] = []
     for where, text in _lines(script, pattern):
+        if len(words) > MOST_WORDS:
+            break
         try:
             words += [Word(text="-c" if word == "-cwd" else word, where=where) for word in split_words(text)]
         except BadValue as bad:

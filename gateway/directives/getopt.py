@@ -8,6 +8,9 @@ from gateway.directives.diagnostics import Diagnostic, error
 from gateway.directives.options import Argument, Option, OptionTable
 from gateway.directives.table import OF_SRUN, RENAMED
 
+MOST_WORDS = 4096
+"""No honest script has as many; a hostile one must not cost more than it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
@@ -37,7 +40,9 @@ class Reading:
 
 def read_options(words: Sequence[Word], table: OptionTable) -> Reading:
     """Read options up to the first word that is not one, or past `--`. A bad option does not stop the reading."""
-    reader = _Reader(words, table)
+    reader = _Reader(words[:MOST_WORDS], table)
+    if len(words) > MOST_WORDS:
+        reader.problems.append(error(words[MOST_WORDS].where, f"more than {MOST_WORDS} words of options"))
     while (word := reader.peek()) and word.text.startswith("-") and word.text != "-":
         reader.position += 1
         if word.text == "--":
@@ -46,7 +51,7 @@ def read_options(words: Sequence[Word], table: OptionTable) -> Reading:
             reader.read_long(word)
         else:
             reader.read_letters(word)
-    rest = tuple(words[reader.position :])
+    rest = tuple(reader.words[reader.position :])
     return Reading(found=tuple(reader.found), rest=rest, problems=tuple(reader.problems))
 
 
@@ -106,7 +111,7 @@ class _Reader:
 
 def _unrecognized(word: Word, typed: str, table: OptionTable) -> Diagnostic:
     if typed in OF_SRUN:
-        hint = "it is an option of srun: give it to srun inside the script"
+        hint = "it is srun's: give it to srun inside the script"
     else:
         close = get_close_matches(typed, table.names, n=1)
         meant = RENAMED.get(typed) or (close[0] if close else None)

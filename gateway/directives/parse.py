@@ -38,19 +38,19 @@ def parse_script(script: bytes, argv: Sequence[str] = (), *, policy: Policy = _D
     """
     scan = scan_script(script, max_bytes=policy.max_script_bytes)
     in_script = _read_directives(scan.words)
-    translated = _read_foreign(scan.script, in_script, argv)
     on_line = read_command_line(argv)
-    settled = settle((*in_script.found, *translated.found, *on_line.found), policy)
-    problems = [*scan.problems, *in_script.problems, *translated.problems, *on_line.problems, *settled.problems]
+    translated = _read_foreign(scan.script, (*in_script.found, *on_line.found))
     names = [word.text for word in on_line.rest]
+    found = (*in_script.found, *translated.found, *on_line.found)
+    settled = settle((*_default_name(names, found), *found), policy)
+    problems = [*scan.problems, *in_script.problems, *translated.problems, *on_line.problems, *settled.problems]
     client = ClientFlags(**settled.client)
     if names and client.wrap is not None:
         problems.append(error(COMMAND_LINE, "script arguments are not permitted with --wrap", option="wrap"))
     problems.sort(key=_position)
-    fields = {"job_name": _default_name(names, client)} | settled.fields
     return Parsed(
         script=scan.script,
-        directives=Directives(**fields, passthrough=tuple(settled.passthrough)),
+        directives=Directives(**settled.fields, passthrough=tuple(settled.passthrough.values())),
         client=client,
         script_name=names[0] if names else None,
         script_arguments=tuple(names[1:]),
@@ -76,17 +76,20 @@ def _read_directives(words: Sequence[Word]) -> Reading:
     return Reading(found=(*found, *reading.found), rest=(), problems=(*problems, *reading.problems))
 
 
-def _read_foreign(script: bytes, in_script: Reading, argv: Sequence[str]) -> Reading:
-    """Read #PBS and #BSUB lines, unless told not to: sbatch takes them over those of #SBATCH."""
-    told = any(found.option.name == "ignore-pbs" for found in in_script.found) or "--ignore-pbs" in argv
-    return Reading(found=(), rest=(), problems=()) if told else foreign.translate(script)
+def _read_foreign(script: bytes, told: Sequence[Found]) -> Reading:
+    """Read #PBS and #BSUB lines, unless told not to: to sbatch they win over those of #SBATCH."""
+    if any(found.option.name == "ignore-pbs" for found in told):
+        return Reading(found=(), rest=(), problems=())
+    return foreign.translate(script)
 
 
-def _default_name(names: Sequence[str], client: ClientFlags) -> str | None:
-    """What sbatch calls a job without a name: after its script. None for a script on standard input."""
-    if client.wrap is not None:
-        return "wrap"
-    return PurePosixPath(names[0]).name or None if names else None
+def _default_name(names: Sequence[str], found: Sequence[Found]) -> tuple[Found, ...]:
+    """Name a job without a name as sbatch does, after its script; one on standard input stays without."""
+    given = {item.option.name for item in found if item.where == COMMAND_LINE or item.option.name != "wrap"}
+    name = "wrap" if "wrap" in given else PurePosixPath(names[0]).name if names else ""
+    if not name or "job-name" in given:
+        return ()
+    return (Found(option=TABLE.named("job-name")["job-name"], text=name, where=COMMAND_LINE),)
 
 
 def _position(problem: Diagnostic) -> tuple[int, int]:

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.directives.diagnostics import BadValue, Diagnostic, error, warning
-from gateway.directives.getopt import Word
+from gateway.directives.getopt import MOST_WORDS, Word
 
 _BLANKS = " \t\n\v\f\r"
 _MAGIC = (b"#SBATCH", b"#SLURM")
 _COMPONENT = re.compile(r"(hetjob|packjob)(\s|$)", re.IGNORECASE)
 _MISSED = re.compile(rb"^(?:[ \t]+#SBATCH|#(?!SBATCH)[Ss][Bb][Aa][Tt][Cc][Hh])\s", re.MULTILINE)
+_LONGEST_LINE = 128 * 1024
 _LATE = re.compile(rb"^#SBATCH\s", re.MULTILINE)
 
 
@@ -35,26 +36,32 @@ def scan_script(script: bytes, *, max_bytes: int) -> Scan:
     head_size = 0
     for number, line, end in _head(script):
         head_size = end
-        if not line.startswith(_MAGIC):
-            continue
-        where = f"line {number}"
-        magic = next(m for m in _MAGIC if line.startswith(m))
-        if magic == b"#SLURM":
-            problems.append(warning(where, "#SLURM is an old spelling", "write #SBATCH"))
-        text = line[len(magic) :].decode("utf-8", "surrogateescape").lstrip(_BLANKS)
-        if match := _COMPONENT.match(text):
-            problems.append(_heterogeneous(where, match[1]))
-            continue
-        try:
-            found = split_words(text)
-        except BadValue as bad:
-            problems.append(error(where, str(bad), bad.hint))
-            continue
-        if any(word.startswith(":") for word in found):
-            problems.append(_heterogeneous(where, ":"))
-        words += [Word(text=word, where=where) for word in found if not word.startswith(":")]
+        if line.startswith(_MAGIC) and len(words) <= MOST_WORDS:
+            found, noticed = _read_line(line, f"line {number}")
+            words += found
+            problems += noticed
     problems += _overlooked(script, head_size)
     return Scan(script=script, words=tuple(words), problems=tuple(problems))
+
+
+def _read_line(line: bytes, where: str) -> tuple[list[Word], list[Diagnostic]]:
+    """Return the words of one directive line."""
+    magic = next(m for m in _MAGIC if line.startswith(m))
+    text = line[len(magic) :].decode("utf-8", "surrogateescape").lstrip(_BLANKS)
+    if match := _COMPONENT.match(text):
+        return [], [_heterogeneous(where, match[1])]
+    if len(line) > _LONGEST_LINE:
+        return [], [error(where, f"longer than {_LONGEST_LINE} bytes")]
+    try:
+        words = split_words(text)
+    except BadValue as bad:
+        return [], [error(where, str(bad), bad.hint)]
+    noticed = []
+    if magic == b"#SLURM":
+        noticed.append(warning(where, "#SLURM is an old spelling", "write #SBATCH"))
+    if any(word.startswith(":") for word in words):
+        noticed.append(_heterogeneous(where, ":"))
+    return [Word(text=word, where=where) for word in words if not word.startswith(":")], noticed
 
 
 def split_words(text: str) -> list[str]:

@@ -33,7 +33,8 @@ class Settled:
 
     fields: dict[str, Any] = field(default_factory=dict)
     client: dict[str, Any] = field(default_factory=dict)
-    passthrough: list[Setting] = field(default_factory=list)
+    passthrough: dict[tuple[str, str | None], Setting] = field(default_factory=dict)
+    """By name, and by name and text where every occurrence counts; the order is that of the last mention."""
     problems: list[Diagnostic] = field(default_factory=list)
 
 
@@ -78,9 +79,9 @@ def _accept(item: Found, settled: Settled, policy: Policy) -> None:
         settled.fields[option.feeds] = value
     if option.treatment is Treatment.MAPPED:
         return
-    if not option.repeats:
-        settled.passthrough = [s for s in settled.passthrough if s.name != option.name]
-    settled.passthrough.append(Setting(name=option.name, text=text))
+    key = (option.name, text if option.repeats else None)
+    settled.passthrough.pop(key, None)
+    settled.passthrough[key] = Setting(name=option.name, text=text)
 
 
 def _value(item: Found, policy: Policy) -> tuple[object, str | None]:
@@ -93,14 +94,12 @@ def _value(item: Found, policy: Policy) -> tuple[object, str | None]:
     value = option.kind.parse(text)
     if isinstance(value, ArraySpec) and value.largest >= policy.max_array_size:
         raise BadValue(
-            f"index {value.largest} is too large, the largest here is {policy.max_array_size - 1}",
-            "use fewer tasks that do more each, or several jobs",
+            f"index {value.largest} is too large, the largest is {policy.max_array_size - 1}",
+            "split the array",
         )
     return value, str(value)
 
 
 def _shown(item: Found) -> str:
-    """The option as it was given, fit for a terminal: shortened, and nothing in it that a terminal would obey."""
     text = item.text or ""
-    text = text if len(text) <= 60 else f"{text[:60]}…"
-    return f"--{item.option.name}={text if text.isprintable() else ascii(text)}"
+    return f"--{item.option.name}={text if len(text) <= 60 else text[:60] + '…'}"

@@ -3,17 +3,18 @@
 from gateway.directives.options import OptionTable
 from gateway.directives.rows import life, placement, resources, special
 
-TABLE = OptionTable(
-    (
-        *resources.ROWS,
-        *placement.ROWS,
-        *life.ROWS,
-        *special.CLIENT_ROWS,
-        *special.GATEWAY_ROWS,
-        *special.REFUSED_ROWS,
-        *special.SPANK_ROWS,
-    )
-)
+GROUPS = {
+    "How much": resources.ROWS,
+    "Where": placement.ROWS,
+    "The job's life": life.ROWS,
+    "Submitting": special.CLIENT_ROWS,
+    "Set by the gateway (ignored with a warning)": special.GATEWAY_ROWS,
+    "Not allowed": special.REFUSED_ROWS,
+    "Options of plug-ins (if the site has them)": special.SPANK_ROWS,
+}
+"""The rows by topic, as help and documentation show them."""
+
+TABLE = OptionTable(option for rows in GROUPS.values() for option in rows)
 
 RENAMED = {"workdir": "chdir", "share": "oversubscribe", "gpu-per-node": "gpus-per-node", "cpus": "cpus-per-task"}
 """What older releases, or habit, call an option: real sbatch does not know these either."""

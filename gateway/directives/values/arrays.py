@@ -55,7 +55,7 @@ def parse_array(text: str) -> ArraySpec:
             raise BadValue(f"the step in {part!r} must be at least 1", _HINT)
         if match[4] and throttle is None:
             throttle = int(match[4]) or None  # %0 means no limit to Slurm
-        ranges.append((first, last, step))
+        ranges.append((first, last, step if last > first else 1))
     return ArraySpec(ranges=tuple(ranges), throttle=throttle)
 
 

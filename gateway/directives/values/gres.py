@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 from gateway.directives.diagnostics import BadValue
 
-_WORD = r"[A-Za-z0-9_.+-]*[A-Za-z_][A-Za-z0-9_.+-]*"
 _SOCKETS = r"(?:\(S:[0-9,-]+\))?"
 """slurmctld writes this behind a count and ignores it in a request; people copy it from there."""
-_GRES = re.compile(rf"(?:gres[:/])?({_WORD})(?::({_WORD}))?(?:[:=](\d{{1,15}})([kmgtp]?))?{_SOCKETS}", re.IGNORECASE)
-_GPUS = re.compile(rf"(?:({_WORD}):)?(\d{{1,9}}){_SOCKETS}")
+_TYPE = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*+"
+_GRES = re.compile(
+    # A number, perhaps with a unit, at the end is the count and not a type: nvme:1k, but gpu:1g.5gb:2.
+    rf"(?:gres[:/])?([A-Za-z_][A-Za-z0-9_.+-]*+)(?::(?!\d+[kmgtp]?(?:\(|$))({_TYPE}))?(?:[:=](\d{{1,15}})([kmgtp]?))?{_SOCKETS}",
+    re.IGNORECASE | re.ASCII,
+)
+_GPUS = re.compile(rf"(?:({_TYPE}):)?(\d{{1,9}}){_SOCKETS}", re.ASCII)
 _SCALE = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4, "p": 1024**5}
 
 

@@ -1,6 +1,7 @@
 """Read the points in time that `--begin` and `--deadline` take."""
 
 import re
+from calendar import isleap
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -44,12 +45,19 @@ class Moment:
         hour, minute, second = self.clock or (0, 0, 0)
         point = now.replace(hour=hour, minute=minute, second=second, microsecond=0)
         if self.date:
-            year, month, day = self.date
-            point = point.replace(year=year or now.year, month=month, day=day)
-            return point.replace(year=now.year + 1) if year is None and point <= now else point
+            return self._dated(point, now)
         if self.days is not None:
             return point + timedelta(days=self.days)
         return point if (hour, minute) > (now.hour, now.minute) else point + timedelta(days=1)
+
+    def _dated(self, point: datetime, now: datetime) -> datetime:
+        """Put `point` on the date; without a year it is the next such day, and the 29th of February may be far."""
+        year, month, day = self.date or (None, now.month, now.day)
+        if year is not None:
+            return point.replace(year=year, month=month, day=day)
+        leap_day = (month, day) == (2, 29)
+        years = (y for y in range(now.year, now.year + 10) if isleap(y) or not leap_day)
+        return next(d for y in years if (d := point.replace(year=y, month=month, day=day)) > now)
 
     def __str__(self) -> str:
         return self.text
