@@ -86,9 +86,7 @@ _ABSENT: Final = {
 
 FIELDS: Final[tuple[RecordField, ...]] = (
     RecordField(name="Account", width=10, value=lambda r, _: r.job.account),
-    RecordField(
-        name="AllocCPUS", width=10, value=lambda r, _: _started(r, str(r.job.placement.resources.cpus), otherwise="0")
-    ),
+    RecordField(name="AllocCPUS", width=10, value=lambda r, _: str(r.job.placement.resources.cpus)),
     RecordField(name="AllocNodes", width=10, value=lambda r, _: _started(r, str(r.nodes), otherwise="0")),
     RecordField(name="AllocTRES", width=10, value=lambda r, _: _started(r, _tres(r))),
     RecordField(name="Cluster", width=10, value=lambda r, _: r.job.cluster),

@@ -45,12 +45,12 @@ def rows_of(client: GatewayClient, job: JobView, now: datetime, *, expand: bool)
     if not tasks:  # the array is not in Slurm yet
         yield job_row(job, now)
         return
-    waiting = [task.task for task in tasks if task.state is State.PENDING]
-    if waiting and not expand:
-        yield _waiting_row(job, waiting)
     for task in tasks:
         if expand or task.state is not State.PENDING:
             yield _task_row(job, task, now)
+    waiting = [task.task for task in tasks if task.state is State.PENDING]
+    if waiting and not expand:
+        yield _waiting_row(job, waiting)
 
 
 def all_tasks(client: GatewayClient, job_id: str) -> Iterator[TaskView]:

@@ -23,13 +23,10 @@ OWN_PARSER = (
     True  # getopt's rules, which argparse cannot follow: `-N2`, prefixes, everything behind the script is its own
 )
 
-_USAGE: Final = """usage: sgw sbatch [OPTIONS] [SCRIPT [ARGUMENTS]]
-
-Submit SCRIPT, or a script on standard input, or the command of --wrap=COMMAND. Options are sbatch's own; they beat the
-script's #SBATCH lines, and SBATCH_* variables stand between the two. The job does not get this shell's variables: name
-what it needs with --export=NAME=VALUE. It starts in your home on the cluster, or in this directory if `sgw login
---shared-fs` or SGW_SHARED_FS=1 says that both see the same files.
-"""
+_NOTES: Final = """SBATCH_* variables stand between the script's lines and the command line, as with sbatch.
+The job does not get this shell's variables: name what it needs with --export=NAME=VALUE. It starts in your
+home on the cluster, or in this directory if `sgw login --shared-fs` or SGW_SHARED_FS=1 says that both see
+the same files."""
 
 _PATIENCE_S: Final = 60.0
 """How long a submission is repeated, under one key, while the gateway does not answer."""
@@ -156,4 +153,4 @@ def _words(problems: tuple[Diagnostic, ...]) -> tuple[str, ...]:
 def _help() -> str:
     from gateway.directives.reference import help_text  # only --help needs it
 
-    return f"{_USAGE}\n{help_text()}"
+    return f"{help_text().rstrip()}\n\n{_NOTES}"

@@ -59,17 +59,23 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     rows = _sorted(_rows(client, jobs, args, env, wanted, addresses), order, env)
     if args.json:
         env.say(JobPage(items=tuple({row.job.id: row.job for row in rows}.values())).model_dump_json(indent=2))
-    else:
-        if args.long and not args.format and not args.noheader:
-            env.say(env.now().astimezone(env.zone).strftime("%a %b %d %H:%M:%S %Y"))
-        if not args.noheader:
-            env.say(prefix + "".join(_header(column) for column in columns))
-        for row in rows:
-            env.say(prefix + "".join(_cell(row, column, env) for column in columns))
+    elif jobs or not addresses:
+        _print(rows, prefix, columns, args, env)
     missing = sorted({address.job for address in addresses} - {job.id for job in jobs}, key=int)
     for job_id in missing:
         env.warn(f"error: there is no job {job_id}, or it is not yours to see")
     return ExitStatus.NOT_FOUND if missing else ExitStatus.OK
+
+
+def _print(
+    rows: Iterable[Row], prefix: str, columns: Sequence[Column], args: argparse.Namespace, env: Environment
+) -> None:
+    if args.long and not args.format and not args.noheader:
+        env.say(env.now().astimezone(env.zone).strftime("%a %b %d %H:%M:%S %Y"))
+    if not args.noheader:
+        env.say(prefix + "".join(_header(column) for column in columns))
+    for row in rows:
+        env.say(prefix + "".join(_cell(row, column, env) for column in columns))
 
 
 def _columns(args: argparse.Namespace, env: Environment) -> tuple[str, tuple[Column, ...]]:
@@ -149,8 +155,8 @@ def _number(task: str | None) -> int:
 
 
 def _header(column: Column) -> str:
-    field = FIELDS[column.letter]
-    return queue_cell(field.header, column, cut=field.cut) + column.suffix
+    # Slurm cuts every header but those of the node lists: TIME_LIMIT becomes TIME_LIMI above values of nine.
+    return queue_cell(FIELDS[column.letter].header, column, cut=column.letter not in "NR") + column.suffix
 
 
 def _cell(row: Row, column: Column, env: Environment) -> str:

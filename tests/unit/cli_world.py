@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
 from gateway.cli.environment import Environment
-from gateway.cli.main import program
+from gateway.cli.main import main
 
 SUBMITTED = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 NOW = datetime(2026, 11, 20, 13, 30, 5, tzinfo=UTC)
@@ -82,7 +83,9 @@ class Gateway:
         if isinstance(answer, dict):
             return httpx.Response(200, json=answer)
         if callable(answer):
-            return answer(request)
+            made = answer(request)
+            assert isinstance(made, httpx.Response)
+            return made
         # A response object can be read once only; a table's answer may be asked for often.
         return httpx.Response(answer.status_code, content=answer.content, headers=answer.headers)
 
@@ -107,12 +110,14 @@ def sgw(
     config: Path = Path("/nonexistent"),
     terminal: bool = False,
     secret: str = "",
+    command: str = "sgw",
+    now: datetime = NOW,
     cwd: Path = Path("/nonexistent"),
 ) -> Ended:
     """Run `sgw` in a world without a network, a clock or a home."""
     out, err = io.BytesIO(), io.StringIO()
     text = io.TextIOWrapper(out, encoding="utf-8", newline="\n", write_through=True)
-    now = [0.0]
+    clock = [0.0]
     world = Environment(
         stdin=io.BytesIO(stdin),
         stdout=text,
@@ -124,11 +129,11 @@ def sgw(
         stdin_is_terminal=terminal,
         stdout_is_terminal=terminal,
         ask_secret=lambda _prompt: secret,
-        now=lambda: NOW,
-        monotonic=lambda: now[0],
-        sleep=lambda seconds: now.__setitem__(0, now[0] + seconds),
+        now=lambda: now,
+        monotonic=lambda: clock[0],
+        sleep=lambda seconds: clock.__setitem__(0, clock[0] + seconds),
         new_key=lambda: "key-1",
         transport=httpx.MockTransport(gateway or Gateway()),
     )
-    status = program(["sgw", *argv], world)
+    status = main([command, *argv], world)
     return Ended(int(status), out.getvalue().decode(), err.getvalue())
