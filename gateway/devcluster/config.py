@@ -9,6 +9,13 @@ from gateway.devcluster.settings import DevSettings, Machine
 
 Memory = Literal["cgroup", "gather"]
 
+# `cloud` in PrivateData shows powered-down cloud nodes; it hides nothing. `jobs` needs accounting: without it nobody
+# could be made an operator, and only root would see the queue.
+_NO_ACCOUNTING = """
+AccountingStorageType=accounting_storage/none
+PrivateData=cloud
+"""
+
 
 def slurm_conf(settings: DevSettings, *, memory: Memory) -> str:
     """Describe the cluster to every Slurm command and daemon."""
@@ -53,7 +60,7 @@ MaxArraySize=10001
 KillWait=5
 """,
         _memory(memory),
-        _accounting(settings) if settings.accounting else "AccountingStorageType=accounting_storage/none\n",
+        _accounting(settings) if settings.accounting else _NO_ACCOUNTING,
         _nodes(settings),
     ]
     return "\n".join(section.strip() + "\n" for section in sections)
@@ -148,7 +155,6 @@ AccountingStoragePort={settings.ports["slurmdbd"]}
 AccountingStoragePass={settings.munge_socket}
 AccountingStorageEnforce=associations,limits,qos
 AccountingStorageTRES=gres/gpu
-# `cloud` shows powered-down cloud nodes; it hides nothing.
 PrivateData=jobs,cloud
 PriorityType=priority/multifactor
 PriorityWeightQOS=1000

@@ -35,7 +35,9 @@ def all_daemons(settings: DevSettings) -> list[Daemon]:
     """List the daemons in the order in which they are started; cloud machines' are Slurm's own business."""
     accounting = [_mariadbd(settings), _slurmdbd(settings)] if settings.accounting else []
     nodes = [slurmd(settings, machine) for machine in settings.machines if machine.kind == "compute"]
-    return [_munged(settings), *accounting, _slurmctld(settings), *nodes, _slurmrestd(settings), _sshd(settings)]
+    # Seen with 22.05: slurmrestd ends at once when Slurm is "not configured with slurmdbd".
+    rest = [_slurmrestd(settings)] if settings.accounting else []
+    return [_munged(settings), *accounting, _slurmctld(settings), *nodes, *rest, _sshd(settings)]
 
 
 def daemon(settings: DevSettings, name: str) -> Daemon:

@@ -9,20 +9,13 @@ from gateway.devcluster.settings import DevSettings
 def ensure(settings: DevSettings) -> None:
     """Install an empty database for root (by Unix socket only), unless there is one."""
     folder = settings.root / "mariadb"
-    done = folder / "installed"
-    if done.exists():
+    if folder.exists():
         return
-    shutil.rmtree(folder, ignore_errors=True)  # half-made by an interrupted run
-    folder.mkdir(mode=0o700)
-    run(
-        [
-            "mariadb-install-db",
-            "--no-defaults",
-            f"--datadir={folder}",
-            "--user=root",
-            "--auth-root-authentication-method=socket",
-            "--skip-test-db",
-        ],
-        timeout=120,
-    )
-    done.touch()
+    # Made aside and renamed when complete; it dies with us, so an interrupted one cannot write into the next.
+    draft = settings.root / "mariadb.new"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
+    install = ["mariadb-install-db", "--no-defaults", f"--datadir={draft}", "--user=root"]
+    choices = ["--auth-root-authentication-method=socket", "--skip-test-db"]
+    run(["setpriv", "--pdeathsig=KILL", *install, *choices], timeout=120)
+    draft.rename(folder)

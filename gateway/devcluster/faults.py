@@ -24,13 +24,18 @@ def heal(settings: DevSettings, ledger: Ledger, machine: Machine) -> None:
     if machine.kind == "cloud":
         _return_to_slurm(settings, ledger, machine)
         return
+    was_off = not machines.is_on(ledger, machine)
+    was_cut = network.is_cut(settings, machine)
     machines.boot(settings, ledger, machine)
     if machine.kind == "login":
         _ensure_daemon(settings, ledger, daemons.daemon(settings, machine.daemon))
         return
     node = nodes.states(settings).get(machine.name)
     slurmd = daemons.slurmd(settings, machine)
-    if node is not None and not node.usable:
+    if was_off:
+        # Jobs died with the machine. slurmctld would miss them only minutes later, and not before they are 20 s old.
+        nodes.give_up(settings, machine.name, reason="the machine was off")
+    if was_cut or node is None or not node.usable:
         # slurmctld pings a silent node only every SlurmdTimeout / 3; a slurmd that starts registers at once.
         # Running jobs survive its restart.
         daemons.stop(ledger, slurmd)

@@ -22,7 +22,6 @@ _FOLDERS = {
     "etc": 0o755,
     "home": 0o755,
     "log": 0o755,
-    "mariadb": 0o700,
     "munge": 0o700,
     "run": 0o755,
     "run/munge": 0o755,

@@ -59,6 +59,11 @@ def resume(settings: DevSettings, name: str) -> None:
     attempt(["scontrol", "update", f"NodeName={name}", "State=RESUME"], env=_env(settings))
 
 
+def give_up(settings: DevSettings, name: str, *, reason: str) -> None:
+    """Declare a node down, which ends its jobs as NODE_FAIL (or requeues them)."""
+    attempt(["scontrol", "update", f"NodeName={name}", "State=DOWN", f"Reason={reason}"], env=_env(settings))
+
+
 def force_power_down(settings: DevSettings, name: str) -> None:
     """Let Slurm power a cloud node down now, whatever state it is in."""
     run(["scontrol", "update", f"NodeName={name}", "State=POWER_DOWN_FORCE"], env=_env(settings))

@@ -83,10 +83,9 @@ def _machine(
     settings: DevSettings, ledger: Ledger, machine: Machine, seen: dict[str, nodes.NodeState]
 ) -> MachineStatus:
     node = seen.get(machine.name)
-    if not machines.is_on(ledger, machine):
-        state = "off"
-    else:
-        state = "cut" if network.is_cut(settings, machine) else "on"
+    state = "on" if machines.is_on(ledger, machine) else "off"
+    if state == "on" and network.is_cut(settings, machine):
+        state = "cut"
     unknown = "-" if machine.kind == "login" else "?"
     reason = node.reason if node and node.reason != "none" else ""
     slurm = node.state if node else unknown

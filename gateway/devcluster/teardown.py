@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gateway.devcluster import machines, memory, network, processes, users
+from gateway.devcluster.commands import wait_until
 from gateway.devcluster.errors import DevClusterError
 from gateway.devcluster.ledger import Entry, Ledger
 from gateway.devcluster.processes import Proc
@@ -25,13 +26,18 @@ def tear_down(settings: DevSettings, ledger: Ledger) -> None:
     for entry in reversed(ledger.entries("link")):
         network.remove_device(ledger, entry.name)
     _refuse_mounts(settings.root)
-    shutil.rmtree(settings.root)
+    wait_until(lambda: _removed(settings.root), what=f"removal of {settings.root}", seconds=10)
 
 
 def _stop(entries: list[Entry]) -> None:
     procs = [Proc(pid=int(entry.facts["pid"]), start_time=int(entry.facts["start_time"])) for entry in entries]
     with ThreadPoolExecutor(max_workers=16) as pool:
         list(pool.map(processes.stop, procs))
+
+
+def _removed(root: Path) -> bool:
+    shutil.rmtree(root, ignore_errors=True)  # a dying process may still be writing: the next try gets it
+    return not root.exists()
 
 
 def _refuse_mounts(root: Path) -> None:
