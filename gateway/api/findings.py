@@ -24,19 +24,10 @@ def findings(errors: Iterable[Mapping[str, Any]], body: object) -> tuple[Detail,
 
     A field of several types (`memory` is a number or a text) fails once per type; those become one finding.
     """
-    messages: dict[str, list[str]] = {}
-    hints: dict[str, str] = {}
+    places: dict[str, list[Mapping[str, Any]]] = {}
     for error in errors:
-        where = _where(error["loc"], body)
-        message = _message(error)
-        if message not in messages.setdefault(where, []):
-            messages[where].append(message)
-        if error["type"] == "extra_forbidden":
-            hints[where] = _suggestion(str(error["loc"][-1]))
-    return tuple(
-        Detail(where=printable(where), message=printable(", or ".join(found)), hint=hints.get(where))
-        for where, found in messages.items()
-    )
+        places.setdefault(_where(error, body), []).append(error)
+    return tuple(_finding(where, found) for where, found in places.items())
 
 
 def printable(text: str) -> str:
@@ -44,34 +35,40 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _where(loc: Sequence[int | str], body: object) -> str:
+def _finding(where: str, errors: Sequence[Mapping[str, Any]]) -> Detail:
+    first = errors[0]
+    match first["type"]:
+        case "missing":
+            message, hint = "is needed", None
+        case "extra_forbidden":
+            message, hint = "there is no such field", _suggestion(str(first["loc"][-1]))
+        case _:
+            said = dict.fromkeys(_words(error) for error in errors)
+            message, hint = f"{', or '.join(said)} (got {_shown(first['input'])})", None
+    return Detail(where=printable(where), message=printable(message), hint=hint)
+
+
+def _where(error: Mapping[str, Any], body: object) -> str:
     """Write a place as `inputs[0].from`, or as `query.limit` when it is not in the body.
 
     pydantic puts the names of a union's types between the fields; they are told apart by not being in the body.
     """
+    loc, missing = error["loc"], error["type"] == "missing"
     if not loc or loc[0] != "body":
-        return ".".join(str(part) for part in loc)
+        return ".".join(part for part in loc if isinstance(part, str))
     path, value = "", body
-    for number, part in enumerate(loc[1:], start=1):
+    for part in loc[1:]:
         if isinstance(part, int) and isinstance(value, list) and part < len(value):
             path, value = f"{path}[{part}]", value[part]
-        elif isinstance(value, dict) and (part in value or number == len(loc) - 1):
+        elif isinstance(value, dict) and (part in value or missing):
             path, value = f"{path}.{part}", value.get(part)
     return path.removeprefix(".") or "body"
 
 
-def _message(error: Mapping[str, Any]) -> str:
-    match error["type"]:
-        case "missing":
-            return "is needed"
-        case "extra_forbidden":
-            return "there is no such field"
-        case "string_unicode":
-            return "must be text that UTF-8 can carry"
+def _words(error: Mapping[str, Any]) -> str:
     said = str(error["msg"]).removeprefix("Value error, ")
-    said = said.removeprefix("Input should ").removeprefix("be ") if said.startswith("Input should be ") else said
-    said = f"must be {said}" if str(error["msg"]).startswith("Input should be ") else said
-    return f"{said} (got {_shown(error['input'])})"
+    expected = said.removeprefix("Input should ")
+    return said if expected == said else f"must {expected}"
 
 
 def _shown(value: object) -> str:

@@ -10,7 +10,8 @@ from fastapi.concurrency import run_in_threadpool
 from gateway.api.addresses import AddressHere, JobHere
 from gateway.api.answers import as_json
 from gateway.api.caller import Caller, ServicesHere, SignedInRoute, metrics_of, streams_of
-from gateway.api.openapi import JOB, JOB_REQUESTS, problems, success
+from gateway.api.examples import JOB, JOB_REQUESTS
+from gateway.api.openapi import problems, success
 from gateway.errors import CallerError
 from gateway.ids import JobId
 from gateway.jobs import cancel, read, submit

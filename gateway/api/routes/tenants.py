@@ -6,7 +6,8 @@ from fastapi import APIRouter, Body, Response
 
 from gateway.api.answers import Listing, as_json
 from gateway.api.caller import Caller, ServicesHere, SignedInRoute
-from gateway.api.openapi import TENANT_REQUESTS, TOKEN, TOKEN_REQUESTS, USER_REQUESTS, problems, success
+from gateway.api.examples import TENANT_REQUESTS, TOKEN, TOKEN_REQUESTS, USER_REQUESTS
+from gateway.api.openapi import problems, success
 from gateway.auth import tenants
 from gateway.wire import TenantRequest, TenantView, TokenRequest, TokenView, UserRequest, UserView, WhoAmI
 
