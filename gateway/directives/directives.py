@@ -7,10 +7,10 @@ from gateway.directives.values.dependencies import Dependencies
 from gateway.directives.values.durations import Duration
 from gateway.directives.values.exports import Export
 from gateway.directives.values.gres import Gpus, GresList
+from gateway.directives.values.hosts import Hosts
 from gateway.directives.values.moments import Moment
 from gateway.directives.values.quantities import Memory, NodeRange
 from gateway.directives.values.signals import Signal
-from gateway.directives.values.words import Hosts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

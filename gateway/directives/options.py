@@ -40,6 +40,8 @@ class Kind:
     metavar: str
     parse: Callable[[str], object]
     longest: int = 1024
+    plain: bool = True
+    """One line of text without control characters; only the body of a script is more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,7 +90,8 @@ def _value(item: Found, policy: Policy) -> tuple[object, str | None]:
     if option.argument is Argument.NONE or option.kind is None:
         return True, None
     text = option.bare if item.text is None else item.text
-    check_plain(text, option.kind.longest)
+    if option.kind.plain:
+        check_plain(text, option.kind.longest)
     value = option.kind.parse(text)
     if isinstance(value, ArraySpec) and value.largest >= policy.max_array_size:
         raise BadValue(

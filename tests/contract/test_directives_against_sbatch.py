@@ -47,6 +47,10 @@ BOTH_TAKE = [
     "-C 'a&b'", "--constraint=[x|y]", "--prefer=z", "-q long", "-p a,b", "-A x", "-D /tmp",
     "--begin=2099-01-20T12:34", "--begin=uts4102444800", "--deadline=01/20/37-10:00", "--ntasks-per-tres=2",
     "-O",
+    "--gpu-bind=closest", "--gpu-bind=verbose,single:2", "--gpu-bind=map_gpu:0,1", "--gpu-bind=none", "--gpu-freq=low",
+    "--gpu-freq=medium,memory=high", "--gpu-freq=450,memory=low,verbose", "--cpu-freq=performance",
+    "--cpu-freq=low-high", "--cpu-freq=1000000-2000000:ondemand", "--mem-bind=local", "--mem-bind=verbose,map_mem:0,1",
+    "--mem-bind=rank,prefer",
 ]  # fmt: skip
 BOTH_REFUSE = [
     "--time=30s", "--time=abc", "--time=1:2:3:4", "--mem=1Gi", "--mem=1.5G", "--mem=-1", "--mem=",
@@ -56,6 +60,7 @@ BOTH_REFUSE = [
     "--begin=13/40", "--deadline=now+1parsec", "--no-kill=maybe", "-t", "-y", "stray", "--a\\ b",
     "--distribution=sideways", "--hint=magic", "--gres-flags=none", "--gpu-per-node 1", "'open", ":",
     "--switches=0",
+    "--gpu-bind=far", "--gpu-freq=fast", "--cpu-freq=fast", "--mem-bind=tight",
 ]  # fmt: skip
 
 

@@ -78,6 +78,12 @@ def test_the_client_is_told_what_concerns_it() -> None:
     assert parsed.directives.sbatch_arguments == ()
 
 
+def test_a_wrapped_command_may_have_many_lines() -> None:
+    command = "cd /tmp\n\techo a\n" * 1000
+    parsed = parse_script(wrap(command), [f"--wrap={command}"])
+    assert (parsed.errors, parsed.client.wrap, parsed.directives.job_name) == ((), command, "wrap")
+
+
 def test_wrap_and_a_script_exclude_each_other() -> None:
     assert [e.where for e in parse_script(script(), ["--wrap=a", "b"]).errors] == ["command line"]
 

@@ -6,14 +6,16 @@ import pytest
 
 from gateway.directives.diagnostics import BadValue
 from gateway.directives.values.arrays import parse_array
+from gateway.directives.values.choices import parse_mail_types
 from gateway.directives.values.dependencies import Dependency, parse_dependencies
 from gateway.directives.values.durations import parse_duration, parse_time_limit
 from gateway.directives.values.exports import Export, parse_export
 from gateway.directives.values.gres import Gres, parse_gpus, parse_gres
+from gateway.directives.values.hosts import parse_hosts
 from gateway.directives.values.moments import parse_moment
 from gateway.directives.values.quantities import parse_count, parse_integer, parse_memory, parse_nodes
 from gateway.directives.values.signals import Signal, parse_signal
-from gateway.directives.values.words import check_plain, parse_hosts, parse_mail_types, parse_names, parse_path
+from gateway.directives.values.words import check_plain, parse_names, parse_path
 
 NOW = datetime(2026, 3, 10, 15, 30, 20, tzinfo=timezone(timedelta(hours=1)))
 MINUTE, HOUR, DAY = 60, 3600, 86400

@@ -13,7 +13,7 @@ _HOST_FILE = "it names a file on the host where sbatch runs, which is not yours"
 _CONTAINER = "the gateway's wrapper runs outside of containers; start the container inside the script"
 
 CLIENT_ROWS = (
-    Option(name="wrap", kind=k.SOME_TEXT, treatment=CLIENT, help="run this command line as the script", feeds="wrap"),
+    Option(name="wrap", kind=k.COMMAND, treatment=CLIENT, help="run this command line as the script", feeds="wrap"),
     Option(name="wait", short="W", argument=NONE, treatment=CLIENT, feeds="wait",
            help="wait for the end and return the job's exit code"),
     Option(name="parsable", argument=NONE, treatment=CLIENT, help="print only the job id", feeds="parsable"),
