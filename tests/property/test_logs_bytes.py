@@ -187,8 +187,10 @@ def test_any_other_text_is_refused_with_a_sentence(text):
 
 @pytest.mark.parametrize(
     "text",
-    "|12|0:|:1|-1:0|0:-1|0:1~|0:1~xyz|0:1~9F3A1C20|0:1\n|٣:1|0:9999999999999999999|"
-    "o=0:1,o=0:1|x=0:1|o=0:1,e=|o=0:1,,|=0:1".split("|"),
+    [
+        *("", "12", "0:", ":1", "-1:0", "0:-1", "0:1~", "0:1~xyz", "0:1~9F3A1C20", "0:1\n", "٣:1"),
+        *("0:9999999999999999999", "o=0:1,o=0:1", "x=0:1", "o=0:1,e=", "o=0:1,,", "=0:1"),
+    ],
 )
 def test_what_is_no_position_is_refused_with_what_was_expected(text):
     with pytest.raises(CursorError, match="expected"):

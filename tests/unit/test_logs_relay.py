@@ -137,11 +137,30 @@ def test_a_watched_log_keeps_its_index_without_followers(relay):
     source = MemorySource(b"")
     relay.watch("a", source)
     until(lambda: relay.offset_at("a", 0.0) == 0)
+    until(lambda: source.reads > 15)  # 15 looks of 4 ms are longer than the linger time
     source.append(b"x" * 10)
     until(lambda: relay.offset_at("a", time.time()) == 10)
     relay.unwatch("a")
     until(lambda: not relay._entries)
     assert relay.offset_at("a", time.time()) is None
+
+
+def test_a_log_is_still_read_for_a_while_for_those_who_reconnect():
+    relay = Relay(Tuning(watched=0.001, linger=60, threads=1))
+    source = MemorySource(b"")
+    relay.follow(Target(key="a", source=source)).close()
+    until(lambda: source.reads > 5)
+    source.append(b"written meanwhile")
+    until(lambda: relay.offset_at("a", time.time()) == 17)
+    relay.close()
+
+
+def test_a_finished_log_is_forgotten_with_its_last_follower(relay):
+    with relay.follow(Target(key="a", source=MemorySource(b"x"))) as follower:
+        relay.finish("a")
+        drain(follower)
+        assert relay._entries
+    assert not relay._entries
 
 
 def test_a_refused_log_is_reported_to_every_follower_and_tried_anew_by_the_next(relay):
