@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from gateway.directives.diagnostics import Diagnostic, error
 from gateway.directives.options import Argument, Option, OptionTable
@@ -113,7 +112,9 @@ def _unrecognized(word: Word, typed: str, table: OptionTable) -> Diagnostic:
     if typed in OF_SRUN:
         hint = "it is srun's: give it to srun inside the script"
     else:
-        close = get_close_matches(typed, table.names, n=1)
+        from difflib import get_close_matches  # only the mistaken pay for it: the command line shall start fast
+
+        close = get_close_matches(typed[:64], table.names, n=1)
         meant = RENAMED.get(typed) or (close[0] if close else None)
         hint = f"did you mean '--{meant}'?" if meant else "see `sgw sbatch --help` for the options"
     return error(word.where, f"unrecognized option '{word.text}'", hint)

@@ -9,7 +9,7 @@ from gateway.directives.command_line import read_command_line
 from gateway.directives.diagnostics import COMMAND_LINE, Diagnostic, error
 from gateway.directives.directives import ClientFlags, Directives
 from gateway.directives.getopt import Found, Reading, Word, read_options
-from gateway.directives.script import scan_script
+from gateway.directives.script import Scan, scan_script
 from gateway.directives.settle import Policy, settle
 from gateway.directives.table import TABLE
 
@@ -39,7 +39,7 @@ def parse_script(script: bytes, argv: Sequence[str] = (), *, policy: Policy = _D
     scan = scan_script(script, max_bytes=policy.max_script_bytes)
     in_script = _read_directives(scan.words)
     on_line = read_command_line(argv)
-    translated = _read_foreign(scan.script, (*in_script.found, *on_line.found))
+    translated = _read_foreign(scan, (*in_script.found, *on_line.found))
     names = [word.text for word in on_line.rest]
     found = (*in_script.found, *translated.found, *on_line.found)
     settled = settle((*_default_name(names, found), *found), policy)
@@ -76,11 +76,11 @@ def _read_directives(words: Sequence[Word]) -> Reading:
     return Reading(found=(*found, *reading.found), rest=(), problems=(*problems, *reading.problems))
 
 
-def _read_foreign(script: bytes, told: Sequence[Found]) -> Reading:
+def _read_foreign(scan: Scan, told: Sequence[Found]) -> Reading:
     """Read #PBS and #BSUB lines, unless told not to: to sbatch they win over those of #SBATCH."""
-    if any(found.option.name == "ignore-pbs" for found in told):
+    if scan.refused or any(found.option.name == "ignore-pbs" for found in told):
         return Reading(found=(), rest=(), problems=())
-    return foreign.translate(script)
+    return foreign.translate(scan.script)
 
 
 def _default_name(names: Sequence[str], found: Sequence[Found]) -> tuple[Found, ...]:

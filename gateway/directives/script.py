@@ -22,12 +22,14 @@ class Scan:
     script: bytes
     words: tuple[Word, ...]
     problems: tuple[Diagnostic, ...]
+    refused: bool = False
+    """It is no batch script at all: nobody need look further."""
 
 
 def scan_script(script: bytes, *, max_bytes: int) -> Scan:
     """Check a script as sbatch does and collect the words of its `#SBATCH` lines; DOS line breaks are repaired."""
     if refusal := _refusal(script, max_bytes):
-        return Scan(script=script, words=(), problems=(refusal,))
+        return Scan(script=script, words=(), problems=(refusal,), refused=True)
     problems = []
     if b"\r\n" in script:
         script = script.replace(b"\r\n", b"\n")

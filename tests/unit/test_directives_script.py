@@ -64,7 +64,7 @@ def test_a_value_may_stand_on_the_next_line_as_for_sbatch() -> None:
         (b"", "script", "batch script is empty"),
         (b" \n\t\n", "script", "batch script contains only whitespace"),
         (b"\n#!/bin/bash\nhostname\n", "line 1", "this does not look like a batch script"),
-        (b"hostname\n", "line 1", "this does not look like a batch script"),
+        (b"#PBS -Y\nhostname\n", "line 1", "this does not look like a batch script"),
         (b"#!/bin/bash\n#SBATCH -N1\n\0\n", "line 3", "batch script contains a NULL character"),
         (b"#!/bin/bash\n" + b"x" * 100, "script", "batch script has 112 bytes; the limit is 100"),
     ],
