@@ -76,7 +76,7 @@ def test_output_goes_to_the_jobs_or_the_tenants_directories(options: list[str], 
 @pytest.mark.parametrize(
     "options",
     [["-e", "/elsewhere/x.err"], ["-e", "../x.err"], ["-e", "/home/acme/../bob/x.err"], ["-e", "/home/acmeX/x.err"],
-     ["-e", "x.err", "-D", "/work/other"], ["-e", "../../../x.err", "-D", "/home/acme/run"], ["-e", "a/../../x.err"]],
+     ["-e", "x.err", "-D", "/data/other"], ["-e", "../../../x.err", "-D", "/home/acme/run"], ["-e", "a/../../x.err"]],
 )  # fmt: skip
 def test_output_elsewhere_is_mapped_into_the_jobs_directory_with_a_warning(options: list[str]) -> None:
     fitted = fit_to_site(asked(*options), RULES)
@@ -85,4 +85,4 @@ def test_output_elsewhere_is_mapped_into_the_jobs_directory_with_a_warning(optio
 
 
 def test_the_working_directory_is_kept() -> None:
-    assert fit_to_site(asked("-D", "/work/other"), RULES).directives.chdir == "/work/other"
+    assert fit_to_site(asked("-D", "/data/other"), RULES).directives.chdir == "/data/other"
