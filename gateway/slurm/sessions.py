@@ -63,6 +63,9 @@ class SessionPool:
             except (OSError, FrameError) as error:
                 session.close()
                 raise RunnerUnavailable(f"lost the session of {user}: {error}", sent=True) from None
+            except ValueError as error:
+                self._give_back(user, session)
+                raise RunnerRefused("too_large", str(error)) from None
             self._give_back(user, session)
         finally:
             slot.release()
