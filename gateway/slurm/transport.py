@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.ids import AttemptId, ClusterName, SlurmJobId, UnixUser
-from gateway.slurm.runner import Answer, Claim, FileSlice, ReadRequest
+from gateway.slurm.runner import Answer, Claim, CommandResult, FileSlice, ReadRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,9 @@ class SlurmJob:
     workdir: str
     exit_code: int | None
     signal: int | None
+    """None, like the exit code, while the job has not ended."""
+    tres: str = ""
+    """Trackable resources as Slurm writes them, allocated or while pending requested: `cpu=4,mem=4000M,node=1`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How one job or array task ended, by accounting (sacct) or by the controller (scontrol show job)."""
+    """How one job or array task ended, by accounting (sacct) or by the controller's own memory."""
 
     job_id: SlurmJobId
     array_job_id: SlurmJobId | None
@@ -88,7 +91,8 @@ class Outcome:
     state: str
     """Slurm's word without its tail: `CANCELLED`, never `CANCELLED by 1000`."""
     exit_code: int
-    signal: int
+    """By accounting without its 128: `exit 130` is 2 (Slurm 22.05.8). The controller and the exit record are exact."""
+    signal: int | None
     submitted: int | None
     started: int | None
     ended: int | None
@@ -101,15 +105,6 @@ class Outcome:
     workdir: str
     tres: str
     """Allocated trackable resources as Slurm writes them: `cpu=4,mem=4000M,node=1`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandResult:
-    """What a Slurm command said."""
-
-    exit_code: int
-    stdout: str
-    stderr: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,13 +158,20 @@ class Transport(Protocol):
         """Look at all jobs at once (one query)."""
 
     def outcomes(self, job_ids: Sequence[SlurmJobId], *, since: int) -> list[Outcome]:
-        """Ask accounting for ended and running jobs, array tasks one by one (one query). Empty without accounting."""
+        """Ask accounting for jobs, array tasks one by one (one query), oldest first. Empty without accounting.
+
+        An id can come several times: after a requeue, and when Slurm used it again. User, submit time and working
+        directory tell whose it is. `since` (epoch seconds) is not later than the oldest of the submissions.
+        """
 
     def controller_outcome(self, job_id: SlurmJobId) -> list[Outcome]:
-        """Ask the controller's own memory (`scontrol show job`); empty when it has forgotten the job."""
+        """Ask the controller's own memory; empty when it has forgotten the job, tasks one by one for an array."""
 
     def accounting_settled(self) -> bool:
-        """Say whether accounting knows all that the controller knows (its queue to slurmdbd is empty)."""
+        """Say whether accounting knows all that the controller knows (its queue to slurmdbd is empty).
+
+        Only then does it count that `outcomes` has nothing. Never true without accounting.
+        """
 
     def cancel(self, user: UnixUser, job_ids: Sequence[str], *, signal: str | None = None) -> CommandResult:
         """Run scancel as the tenant; ids may be task addresses (`36_1`). Success says nothing about a job's end."""
@@ -179,6 +181,12 @@ class Transport(Protocol):
 
     def capacity(self) -> list[PoolCapacity]:
         """Count the nodes and CPUs of every partition."""
+
+    def check_visibility(self) -> None:
+        """Raise `GatewayFault` if this identity is not shown other people's jobs: nothing it sees then means anything.
+
+        Under `PrivateData=jobs` an ordinary user gets an empty list and exit code 0 (seen on 22.05.8).
+        """
 
     def ping(self) -> str:
         """Return Slurm's version, or raise `ClusterUnreachable`."""

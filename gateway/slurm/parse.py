@@ -1,0 +1,250 @@
+"""Read what Slurm's commands print, never trusting it to be complete: pure.
+
+What cannot be understood is counted as unread and costs nothing else. `queue` reads 10,000 jobs in well below 100 ms.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
+
+from gateway.ids import SlurmJobId
+from gateway.slurm import values
+from gateway.slurm.commands import ACCOUNTING_FIELDS, POOL_FIELDS, QUEUE_FIELDS, SEPARATOR
+from gateway.slurm.states import phase_of
+from gateway.slurm.transport import Outcome, PoolCapacity, SlurmJob
+from gateway.states import Phase
+
+_FLAWS: Final = "*~#!%$@^-+"
+"""sinfo's marks behind a node's state."""
+_DOWN: Final = ("down", "drain", "fail", "inval", "unknown", "error", "planned_down", "blocked")
+_CONFIG: Final = re.compile(r"^(\w+)\s*=\s(.*?)\s*$", re.MULTILINE)
+_DBD_QUEUE: Final = re.compile(r"^DBD Agent queue size:\s*(\d+)", re.MULTILINE)
+
+_duration = lru_cache(maxsize=1024)(values.duration)
+_wait_status = lru_cache(maxsize=1024)(values.wait_status)
+_phase = lru_cache(maxsize=256)(phase_of)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controller:
+    """What `scontrol show config` says of a running slurmctld."""
+
+    version: str
+    boot_time: int
+    private: frozenset[str]
+    """What ordinary users may not see of others: `jobs`, `nodes`, …"""
+    slurm_user: str
+    accounting: bool
+    """Whether there is a slurmdbd."""
+
+
+def queue(text: str, mark: str) -> tuple[list[SlurmJob], int]:
+    """Read squeue's answer; returns the jobs and how many records could not be understood."""
+    # Every record is: fields, name, mark, working directory, mark, newline. Only we know the mark, so whatever a
+    # tenant wrote into name or directory stays inside them.
+    pieces = text.split(mark)
+    unread = int(pieces.pop().strip() != "")
+    if len(pieces) % 2:
+        pieces.pop()
+        unread = 1
+    jobs = []
+    for head, workdir in zip(pieces[::2], pieces[1::2], strict=True):
+        try:
+            jobs.append(_job(head.removeprefix("\n").split(SEPARATOR, len(QUEUE_FIELDS)), workdir))
+        except ValueError:
+            unread += 1
+    return jobs, unread
+
+
+def recollection(job: SlurmJob) -> Outcome:
+    """Take what the controller remembers of a job for how it ended."""
+    ran = job.started is not None and job.ended is not None
+    return Outcome(
+        job_id=job.job_id,
+        array_job_id=job.array_job_id,
+        array_task=values.number(job.array_tasks or ""),
+        uid=job.uid,
+        state=job.state,
+        exit_code=job.exit_code or 0,
+        signal=job.signal,
+        submitted=job.submitted,
+        started=job.started,
+        ended=job.ended,
+        elapsed_s=max(0, (job.ended or 0) - (job.started or 0)) if ran else None,
+        cpus=job.cpus,
+        nodes=job.nodes,
+        node_list=job.node_list,
+        failed_node=None,
+        max_rss_kb=None,
+        workdir=job.workdir,
+        tres=job.tres,
+    )
+
+
+def accounting(text: str, mark: str) -> tuple[list[Outcome], int]:
+    """Read sacct's answer; a job's steps only add the memory they used, as the largest task of any step."""
+    *records, rest = text.split(f"{mark}\n")
+    unread = int(rest.strip() != "")
+    outcomes: list[Outcome] = []
+    peaks: list[int] = []
+    for record in records:
+        fields = record.split(mark)
+        if len(fields) != len(ACCOUNTING_FIELDS):
+            unread += 1
+            continue
+        job_id, dot, _step = fields[1].partition(".")
+        peak = values.size(fields[-2]) or 0
+        if not dot:
+            outcome = _outcome(fields)
+            unread += outcome is None
+            if outcome is not None:
+                outcomes.append(outcome)
+                peaks.append(peak)
+        elif outcomes and outcomes[-1].job_id == job_id:
+            peaks[-1] = max(peaks[-1], peak)
+    told = [replace(one, max_rss_kb=peak // 1024 or None) for one, peak in zip(outcomes, peaks, strict=True)]
+    return sorted(told, key=lambda one: one.submitted or 0), unread
+
+
+def pools(text: str) -> list[PoolCapacity]:
+    """Read sinfo's answer: one line per kind of node, added up by partition."""
+    found: dict[str, PoolCapacity] = {}
+    for line in text.splitlines():
+        fields = line.split(SEPARATOR)
+        if len(fields) == len(POOL_FIELDS):
+            pool = _pool(fields)
+            before = found.get(pool.partition)
+            found[pool.partition] = pool if before is None else _together(before, pool)
+    return list(found.values())
+
+
+def controller(text: str) -> Controller | None:
+    """Read `scontrol show config`; None when what matters is missing."""
+    said = dict(_CONFIG.findall(text))
+    boot_time = values.moment(said.get("BOOT_TIME", ""))
+    version = said.get("SLURM_VERSION", "")
+    if boot_time is None or not version:
+        return None
+    return Controller(
+        version=version,
+        boot_time=boot_time,
+        private=frozenset(said.get("PrivateData", "none").replace("none", "").split(",")) - {""},
+        slurm_user=said.get("SlurmUser", "").partition("(")[0],
+        accounting="slurmdbd" in said.get("AccountingStorageType", ""),
+    )
+
+
+def accounting_backlog(text: str) -> int | None:
+    """Read from sdiag how many records slurmctld still has to send to slurmdbd."""
+    found = _DBD_QUEUE.search(text)
+    return None if found is None else int(found[1])
+
+
+def _job(fields: Sequence[str], workdir: str) -> SlurmJob:
+    """Raises ValueError when a field that no decision can do without is missing."""
+    job_id, array, tasks, state, reason, uid, submitted, started, ended, limit, cpus, nodes, where, status = fields[:14]
+    account, partition, tres, name = fields[14:]
+    if not (job_id.isdecimal() and state):
+        raise ValueError(job_id)
+    state = values.state_word(state)
+    phase = _phase(state)
+    over = phase is Phase.FINALIZING
+    exit_code, signal = _wait_status(status) if over else (None, None)
+    in_array = tasks not in {"N/A", ""}
+    return SlurmJob(
+        job_id=SlurmJobId(job_id),
+        array_job_id=SlurmJobId(array) if in_array else None,
+        array_tasks=tasks if in_array else None,
+        state=state,
+        reason="" if reason == "None" else reason,
+        uid=int(uid),
+        name=name,
+        account=account,
+        partition=partition,
+        submitted=values.moment(submitted),
+        # Of a job that has not started this is when Slurm thinks it will, of one that runs when its limit is over.
+        started=None if phase is Phase.QUEUED else values.moment(started),
+        ended=values.moment(ended) if over else None,
+        time_limit_s=_duration(limit),
+        cpus=int(cpus or 0),
+        nodes=int(nodes or 0),
+        node_list=where,
+        workdir=workdir,
+        exit_code=exit_code,
+        signal=signal,
+        tres=tres,
+    )
+
+
+def _outcome(fields: Sequence[str]) -> Outcome | None:
+    workdir, raw_id, shown_id, uid, state, code, submitted, started, ended, elapsed, cpus, nodes, where = fields[:13]
+    if not raw_id.isdecimal() or not state:
+        return None
+    array, underscore, task = shown_id.partition("_")
+    exit_code, signal = values.exit_pair(code)
+    return Outcome(
+        job_id=SlurmJobId(raw_id),
+        array_job_id=SlurmJobId(array) if underscore else None,
+        array_task=values.number(task),
+        uid=values.number(uid),
+        state=values.state_word(state),
+        exit_code=exit_code,
+        signal=signal,
+        submitted=values.moment(submitted),
+        started=values.moment(started),
+        ended=values.moment(ended),
+        elapsed_s=values.number(elapsed),
+        cpus=values.number(cpus),
+        nodes=values.number(nodes),
+        node_list="" if where == "None assigned" else where,
+        failed_node=None,
+        max_rss_kb=None,
+        workdir=workdir,
+        tres=fields[-1],
+    )
+
+
+def _pool(fields: Sequence[str]) -> PoolCapacity:
+    name, available, longest, default, count, state, cpu_states, cpus, memory, gres = fields
+    nodes = values.number(count) or 0
+    word = state.rstrip(_FLAWS).lower()
+    asleep = "~" in state or "%" in state or word.startswith("power")
+    down = not asleep and (word.startswith(_DOWN) or "*" in state)
+    allocated, idle, _other, total = (values.number(part) or 0 for part in (cpu_states.split("/") + ["0"] * 4)[:4])
+    return PoolCapacity(
+        partition=name.rstrip("*"),
+        default=name.endswith("*"),
+        available=available == "up",
+        nodes=nodes,
+        nodes_idle=nodes if word == "idle" and not (asleep or down) else 0,
+        nodes_allocated=nodes if word in {"allocated", "mixed", "completing"} and not down else 0,
+        nodes_down=nodes if down else 0,
+        nodes_powered_down=nodes if asleep else 0,
+        cpus=total,
+        cpus_allocated=allocated,
+        cpus_idle=idle,
+        cpus_per_node=values.number(cpus.rstrip("+")) or 0,
+        memory_mb_per_node=values.number(memory.rstrip("+")) or 0,
+        gpus=values.gpus(gres) * nodes,
+        max_time_s=values.duration(longest),
+        default_time_s=values.duration(default),
+    )
+
+
+def _together(one: PoolCapacity, other: PoolCapacity) -> PoolCapacity:
+    return replace(
+        one,
+        nodes=one.nodes + other.nodes,
+        nodes_idle=one.nodes_idle + other.nodes_idle,
+        nodes_allocated=one.nodes_allocated + other.nodes_allocated,
+        nodes_down=one.nodes_down + other.nodes_down,
+        nodes_powered_down=one.nodes_powered_down + other.nodes_powered_down,
+        cpus=one.cpus + other.cpus,
+        cpus_allocated=one.cpus_allocated + other.cpus_allocated,
+        cpus_idle=one.cpus_idle + other.cpus_idle,
+        cpus_per_node=max(one.cpus_per_node, other.cpus_per_node),
+        memory_mb_per_node=max(one.memory_mb_per_node, other.memory_mb_per_node),
+        gpus=one.gpus + other.gpus,
+    )
