@@ -10,8 +10,8 @@ from typing import Any, cast
 import httpx
 
 from gateway import redis
+from gateway.api.assembly import create_app
 from gateway.api.stream import Streams
-from gateway.app import create_app
 from gateway.auth import tokens
 from gateway.clock import ManualClock
 from gateway.db import tables
