@@ -1,56 +1,18 @@
-"""Serve the API: build the app from its collaborators, and run it in a process."""
+"""Be the process that serves the API."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from socket import socket
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.middleware.gzip import GZipMiddleware
 
-from gateway.api import openapi, problem
-from gateway.api.body_limit import BodyLimit
-from gateway.api.envelope import Envelope
-from gateway.api.metrics import Metrics
-from gateway.api.routes import health, jobs, logs, nodepools, tenants
+from gateway import wiring
+from gateway.api.assembly import create_app
 from gateway.api.stream import Streams
-from gateway.services import Services
+from gateway.logging import configure
+from gateway.settings import Settings, load
 
-_GZIP_FROM: Final = 8 * 1024
-"""Bytes: below, the time to compress is more than what the shorter answer saves on a fast network."""
-_UNCOMPRESSED: Final = ("text/event-stream", "text/plain", "application/octet-stream")
-"""Streams must not be held back, and a log's announced length must be the length that is sent."""
 _GRACE_S: Final = 10
-
-
-def create_app(services: Services) -> FastAPI:
-    """Build the app. The caller starts and stops the services."""
-    metrics = Metrics(services)
-    streams = Streams(services, metrics)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        streams.close()
-
-    app = FastAPI(
-        title="Slurm gateway",
-        description="Submit, watch, follow and cancel jobs on Slurm. Errors are problem documents (RFC 9457).",
-        version="1",
-        lifespan=lifespan,
-        redoc_url=None,
-    )
-    app.state.services, app.state.metrics, app.state.streams = services, metrics, streams
-    for router in (jobs.router, logs.router, nodepools.router, tenants.router, health.router):
-        app.include_router(router)
-    problem.install(app)
-    openapi.describe(app)
-    # The last one added is the outermost.
-    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM, compresslevel=4, exclude_content_types=_UNCOMPRESSED)
-    app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes)
-    app.add_middleware(Envelope, metrics=metrics)
-    return app
 
 
 class Server(uvicorn.Server):
@@ -76,3 +38,19 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         self._streams.close()
         await super().shutdown(sockets)
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    with wiring.services(settings) as services:
+        Server(create_app(services), host=settings.host, port=settings.port).run()
+
+
+def main() -> None:
+    """Be the process `python -m gateway.app`."""
+    configure("api")
+    run(load())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,10 +1,13 @@
 """Hold the operator's settings, read once at start and frozen."""
 
+import os
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+CONFIG_VARIABLE: Final = "SGW_CONFIG"
 
 
 class ClusterSettings(BaseModel):
@@ -123,10 +126,13 @@ class Settings(BaseSettings):
         )
 
 
-def load(config: Path | None = None) -> Settings:
-    """Read the settings from `config` (TOML) and the environment; raises pydantic's ValidationError."""
+def load() -> Settings:
+    """Read the settings from the file that SGW_CONFIG names, if any, and from SGW_… variables.
 
-    class _FromFile(Settings):
-        model_config = SettingsConfigDict(toml_file=config)
+    Raises pydantic's ValidationError, naming every setting that is wrong.
+    """
 
-    return Settings.model_validate(_FromFile().model_dump())  # type: ignore[call-arg]
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=os.environ.get(CONFIG_VARIABLE))
+
+    return FromFile()  # type: ignore[call-arg]

@@ -17,7 +17,7 @@ from pathlib import PurePath
 from typing import Final, NoReturn, Protocol
 
 from gateway.cli.environment import Environment, real_environment
-from gateway.cli.report import CommandError, UsageError, explain
+from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.status import ExitStatus
 
 
@@ -44,6 +44,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "logs": Command(module="gateway.cli.logs", summary="print or follow a job's output"),
     "admin": Command(module="gateway.cli.admin", summary="manage tenants, users and tokens"),
     "link": Command(module="gateway.cli.link", summary="make links named sbatch, squeue, … to sgw"),
+    "serve": Command(module="gateway.serving.command", summary="run the gateway itself, or prepare its database"),
     "help": Command(module="gateway.cli.topics", summary="explain a command, or `exit-codes`"),
     "dev": Command(module="gateway.cli.dev_cluster", summary="run a Slurm cluster on this machine, for trying things"),
 }
@@ -59,6 +60,18 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that raises instead of leaving the process, and prints to the environment."""
 
     env: Environment
+
+    def joined(self, words: Sequence[str]) -> list[str]:
+        """Join an option and its value where the value begins with a dash, as getopt does: `squeue -S -i`."""
+        joined: list[str] = []
+        for word in words:
+            last = joined[-1] if joined else ""
+            action = self._option_string_actions.get(last)
+            if action is not None and action.nargs is None and word.startswith("-"):
+                joined[-1] = f"{last}={word}" if last.startswith("--") else f"{last}{word}"
+            else:
+                joined.append(word)
+        return joined
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, see=self.prog)
@@ -91,6 +104,8 @@ def main(argv: Sequence[str], env: Environment) -> int:
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
     except Exception as error:  # noqa: BLE001 (nothing but a traceback is left above this)
+        from gateway.cli.report import explain  # loads the HTTP library, which `sgw --help` does without
+
         return explain(error, env, debug=debug)
 
 
@@ -136,7 +151,8 @@ def _run(name: str, words: list[str], chosen: argparse.Namespace, env: Environme
         chosen.words = words
         return module.run(chosen, env)
     try:
-        args = parser_of(name, module, env).parse_args(words, chosen)
+        parser = parser_of(name, module, env)
+        args = parser.parse_args(parser.joined(words), chosen)
     except SystemExit:  # argparse's way to say that --help has been printed
         return ExitStatus.OK
     return module.run(args, env)

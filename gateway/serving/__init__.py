@@ -1,0 +1,1 @@
+"""Run the gateway's processes on one machine, and prepare its database."""

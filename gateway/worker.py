@@ -1,0 +1,31 @@
+"""Run the controllers in a process: dispatch, settle doubts, watch, finalize."""
+
+import signal
+import threading
+
+from gateway import wiring
+from gateway.controller.loop import ControllerLoop
+from gateway.logging import configure
+from gateway.settings import Settings, load
+
+
+def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; what is under way is finished, what is not done is left to others."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with wiring.services(settings) as services:
+        loop = ControllerLoop(services)
+        loop.start()
+        stop.wait()
+        loop.stop()
+
+
+def main() -> None:
+    """Be the process `python -m gateway.worker`."""
+    configure("controller")
+    run(load())
+
+
+if __name__ == "__main__":
+    main()
