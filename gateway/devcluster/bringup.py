@@ -23,7 +23,7 @@ def bring_up(settings: DevSettings, ledger: Ledger) -> None:
     with ThreadPoolExecutor(max_workers=1) as pool:
         booted = pool.submit(_boot_all, settings, ledger)
         if settings.accounting:
-            database.ensure(settings)
+            database.ensure(settings, ledger)
         _start_all(settings, ledger, booted)
     nodes.wait_usable(settings, {machine.name for machine in settings.machines if machine.kind == "compute"})
 

@@ -7,7 +7,7 @@ everything else on this computer, and leave its own mount behind.
 import json
 from pathlib import Path
 
-from gateway.devcluster.commands import attempt, run
+from gateway.devcluster.commands import attempt, run, wait_until
 from gateway.devcluster.errors import DevClusterError
 from gateway.devcluster.ledger import Ledger
 from gateway.devcluster.settings import DevSettings, Machine
@@ -42,13 +42,13 @@ def ensure_link(settings: DevSettings, ledger: Ledger, machine: Machine) -> Path
         mac = "02:77:" + ":".join(f"{int(part):02x}" for part in machine.address.split("."))
         peer = ["peer", "name", "eth0", "address", mac, "netns", str(pin)]
         run(["ip", "link", "add", veth, "type", "veth", *peer])
-        inside = (
-            "link set lo up\n"
-            f"address add {machine.address}/24 dev eth0\n"
-            "link set eth0 up\n"
-            f"route add default via {settings.controller}\n"
-        )
-        run(["nsenter", f"--net={pin}", "ip", "-batch", "-"], stdin=inside)
+    inside = (
+        "link set lo up\n"
+        f"address replace {machine.address}/24 dev eth0\n"
+        "link set eth0 up\n"
+        f"route replace default via {settings.controller}\n"
+    )
+    run(["nsenter", f"--net={pin}", "ip", "-batch", "-"], stdin=inside)
     run(["ip", "link", "set", veth, "master", settings.bridge])
     return pin
 
@@ -72,8 +72,14 @@ def remove_link(settings: DevSettings, ledger: Ledger, machine: Machine) -> None
 
 def remove_device(ledger: Ledger, device: str) -> None:
     """Delete a network device of ours, if it is there."""
+
+    def removed() -> bool:
+        # May fail: when a namespace ends, the kernel takes its devices along, in its own time.
+        attempt(["ip", "link", "delete", device])
+        return not _link_exists(device)
+
     if _link_exists(device):
-        run(["ip", "link", "delete", device])
+        wait_until(removed, what=f"removal of network device {device}", seconds=10)
     ledger.gone("link", device)
 
 

@@ -94,6 +94,12 @@ def stop(proc: Proc, *, patience: float = 10.0) -> None:
         os.waitpid(proc.pid, os.WNOHANG)
 
 
+def kill_session(proc: Proc) -> None:
+    """Kill the process and whatever it has started that stayed in its session, also when it is long dead itself."""
+    if _start_time(proc.pid) in {proc.start_time, None}:  # else the pid was given away again: nobody was left
+        kill_all(lambda pid: _stat(pid)[3:4] == [str(proc.pid)])
+
+
 def kill_all(chosen: Callable[[int], bool]) -> int:
     """Kill every process that `chosen` picks by pid, until there is none (they may fork); return how many."""
     killed: set[int] = set()
@@ -132,12 +138,17 @@ def _pids() -> list[int]:
 
 def _start_time(pid: int) -> int | None:
     """None: there is no such process, or it is a zombie."""
+    fields = _stat(pid)
+    return None if not fields or fields[0] in "ZX" else int(fields[19])
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat from the third (state) on; none when there is no such process."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except (FileNotFoundError, ProcessLookupError):
-        return None
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else int(fields[19])
+        return []
+    return stat.rpartition(")")[2].split()
 
 
 def _signal(proc: Proc, number: signal.Signals) -> None:
