@@ -53,6 +53,8 @@ def take_in(request: JobRequest, site: Site, *, now: datetime) -> Intake:
     policy = Policy(spank_allowed=frozenset(site.cluster.spank_options), max_array_size=site.max_array_tasks + 1)
     parsed = parse_script(script, options, policy=policy)
     _demand_none(parsed.errors)
+    if parsed.client.test_only:
+        raise invalid("--test-only", "a check is asked for, not a submission", "remove it from the script to submit")
     rules = _rules(request, parsed.directives, site)
     fitted = fit_to_site(parsed.directives, rules)
     _demand_none(fitted.errors)
