@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx
+import sqlalchemy as sa
 
 from gateway import redis
 from gateway.api.assembly import create_app
@@ -136,6 +137,8 @@ def world(folder: Path, **settings: object) -> Iterator[World]:
     notices = Notices(redis.connect(f"unix://{folder}/nobody.sock"))
     notices.connected = True
     database = Database(f"sqlite:///{folder}/gateway.db", clock=clock, publish=notices.publish)
+    # What is tested here survives no power cut; without this, half of the time is spent on fsync.
+    sa.event.listen(database.engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
     METADATA.create_all(database.engine)
     writer = GroupWriter(database)
     writer.start()

@@ -130,13 +130,12 @@ def test_an_array_has_one_log_per_task(gateway: World) -> None:
     assert found.headers["log-offset"] == "0"
 
 
-@pytest.mark.parametrize(
-    "query", ["tail=x", "tail=-1", "tail=5d", "tail=1&offset=0", "stream=both&offset=1", "stream=err", "offset=-1",
-              "follow=true&limit=5", "limit=0", "task=-1"]
-)  # fmt: skip
-def test_a_wish_that_makes_no_sense_is_refused(gateway: World, query: str) -> None:
+def test_a_wish_that_makes_no_sense_is_refused(gateway: World) -> None:
     job, _ = running(gateway, b"x")
-    assert log(gateway, job, query).status_code == 422
+    senseless = ["tail=x", "tail=-1", "tail=5d", "tail=1&offset=0", "stream=both&offset=1", "stream=err", "offset=-1"]
+    senseless += ["follow=true&limit=5", "limit=0", "task=-1"]
+    for query in senseless:
+        assert log(gateway, job, query).status_code == 422, query
 
 
 def test_a_log_that_may_not_be_read_or_cannot_be_reached_is_said_so(gateway: World) -> None:
@@ -187,11 +186,11 @@ def test_a_last_id_of_an_earlier_attempt_begins_the_present_one(gateway: World) 
     assert found[0]["id"].startswith("main.2.-/")
 
 
-@pytest.mark.parametrize("last", ["x", "main.1.-/", "main.1.-/zzz", "main.1.3/0:0", "main.1.-/o=0:0,o=0:0", "a" * 5000])
-def test_an_id_that_was_never_given_is_refused(gateway: World, last: str) -> None:
+def test_an_id_that_was_never_given_is_refused(gateway: World) -> None:
     job, _ = running(gateway, b"x")
-    answer = log(gateway, job, "follow=true", **{"Last-Event-ID": last})
-    assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, "header.Last-Event-ID")
+    for last in ("x", "main.1.-/", "main.1.-/zzz", "main.1.3/0:0", "main.1.-/o=0:0,o=0:0", "a" * 5000):
+        answer = log(gateway, job, "follow=true", **{"Last-Event-ID": last})
+        assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, "header.Last-Event-ID")
 
 
 def test_tail_and_offset_choose_where_a_followed_log_begins(gateway: World) -> None:
@@ -219,7 +218,8 @@ def test_a_job_cancelled_before_it_started_ends_its_followers(gateway: World) ->
 
 def test_a_stream_ends_with_its_token_and_tells_the_client_to_come_back(gateway: World) -> None:
     job, _ = running(gateway, b"x\n")
-    made = gateway.client("root").post("/v1/tenants/acme/tokens", json={"user": "ada", "expires_in_s": 1}).json()
+    made = gateway.client("root").post("/v1/tenants/acme/tokens", json={"user": "ada", "expires_in_s": 60}).json()
+    gateway.services.clock.advance(59.9)  # type: ignore[attr-defined]
     client = gateway.client(None)
     client.headers["Authorization"] = f"Bearer {made['token']}"
     found = events(client.get(f"/v1/jobs/{job}/logs?follow=true"))
