@@ -83,10 +83,13 @@ StorageLoc=slurm_acct_db
 """
 
 
-def cgroup_conf() -> str:
+def cgroup_conf(*, memory: Memory, release: tuple[int, int]) -> str:
     """Let task/cgroup limit memory only: nodes claim more cores than exist, so cores cannot be pinned."""
-    return """CgroupAutomount=no
-CgroupPlugin=autodetect
+    if memory == "gather":
+        # slurmd loads the plug-in even when nothing uses it, and `autodetect` ends it where cgroups are not to its
+        # liking. The one for v1 touches nothing by itself; later releases can do without any.
+        return f"CgroupPlugin={'disabled' if release >= (24, 5) else 'cgroup/v1'}\n"
+    return """CgroupPlugin=cgroup/v1
 ConstrainCores=no
 ConstrainDevices=no
 ConstrainRAMSpace=yes

@@ -1,6 +1,7 @@
 """Lay out the state directory: folders, keys and configuration files."""
 
 import os
+import re
 import secrets
 import stat
 import sys
@@ -69,7 +70,7 @@ def write_all(settings: DevSettings, *, memory: Memory) -> None:
     conf = settings.conf
     _write(conf / "slurm.conf", config.slurm_conf(settings, memory=memory))
     _write(conf / "gres.conf", config.gres_conf(settings))
-    _write(conf / "cgroup.conf", config.cgroup_conf())
+    _write(conf / "cgroup.conf", config.cgroup_conf(memory=memory, release=_slurm_release()))
     _write(conf / "hosts", config.hosts(settings))
     _write(conf / "sshd_config", config.sshd_config(settings, settings.machine(LOGIN)))
     if settings.accounting:
@@ -82,6 +83,14 @@ def write_all(settings: DevSettings, *, memory: Memory) -> None:
     if not host_key.with_suffix(".pub").exists():
         host_key.unlink(missing_ok=True)
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", settings.name, "-f", str(host_key)])
+
+
+def _slurm_release() -> tuple[int, int]:
+    words = run(["slurmctld", "-V"])
+    found = re.search(r"(\d+)\.(\d+)", words)
+    if found is None:
+        raise DevClusterError(f"`slurmctld -V` says {words.strip()!r}: no release number found")
+    return int(found[1]), int(found[2])
 
 
 def _power_script(settings: DevSettings, action: str) -> str:
