@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -72,20 +72,24 @@ class FollowResponse(StreamingResponse):
         _check_last_id(place, wish)
         streams.seats.demand(principal.tenant)
         self._streams, self._principal, self._place, self._wish = streams, principal, place, wish
-        super().__init__(self._frames(), headers=sse.HEADERS)
+        self._body = self._frames()
+        super().__init__(self._body, headers=sse.HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # A generator that is left while it waits for its reader is closed by nobody else, or much later.
         with self._streams.seats.taken(self._principal.tenant):
-            await super().__call__(scope, receive, send)
+            async with aclosing(self._body):
+                await super().__call__(scope, receive, send)
 
-    async def _frames(self) -> AsyncIterator[bytes]:
+    async def _frames(self) -> AsyncGenerator[bytes, None]:
         wish, life_s = self._wish, self._streams.services.settings.stream_life_s
         if (expires := self._principal.expires_at) is not None:
             life_s = min(life_s, _seconds_until(expires, self._streams.services.clock.now()))
         with self._streams.places.watching(self._place, wish.job, wish.task, self._principal.visible) as watched:
             following = _Following(self._streams, watched, wish, ends_at=time.monotonic() + life_s)
-            async for frame in following.frames():
-                yield frame
+            async with aclosing(following.frames()) as frames:
+                async for frame in frames:
+                    yield frame
 
 
 class _Following:
@@ -99,14 +103,15 @@ class _Following:
         self._done: object = None
         """The attempt whose end was delivered."""
 
-    async def frames(self) -> AsyncIterator[bytes]:
+    async def frames(self) -> AsyncGenerator[bytes, None]:
         yield sse.RETRY
         with suppress(RelayClosed):
             while self._left() > 0 and not self._streams.waiting.closing:
                 place = self._watched.place
                 if self._has_more(place):
-                    async for frame in self._attempt(place):
-                        yield frame
+                    async with aclosing(self._attempt(place)) as frames:
+                        async for frame in frames:
+                            yield frame
                 elif place.final:
                     end = LogEnd(state=place.state, exit_code=place.exit_code, signal=place.signal)
                     yield sse.event("end", end.model_dump_json())
@@ -120,7 +125,7 @@ class _Following:
             return False
         return place.attempt is not None and place.attempt != self._done
 
-    async def _attempt(self, place: LogPlace) -> AsyncIterator[bytes]:
+    async def _attempt(self, place: LogPlace) -> AsyncGenerator[bytes, None]:
         """Deliver an attempt's output up to its end, or as long as this stream lives."""
         sources = sources_of(place, self._wish.stream, self._wish.task, self._streams.services.transports)
         try:
@@ -129,8 +134,9 @@ class _Following:
                 if place.attempt in self._watched.complete:
                     for target in targets:
                         self._streams.relay.finish(target.key)
-                async for frame in self._items(follower, place):
-                    yield frame
+                async with aclosing(self._items(follower, place)) as frames:
+                    async for frame in frames:
+                        yield frame
         except SourceRefused as refused:
             # Coming back would not help, so the stream says so and goes on as if the log were delivered.
             document = problem.problem_of(Conflict(str(refused)), request_id=None)
@@ -140,7 +146,7 @@ class _Following:
             yield sse.HEARTBEAT
             await asyncio.sleep(_READ_AGAIN_S)
 
-    async def _items(self, follower: Follower, place: LogPlace) -> AsyncIterator[bytes]:
+    async def _items(self, follower: Follower, place: LogPlace) -> AsyncGenerator[bytes, None]:
         prefix = sse.prefix(place.step, place.number, self._wish.task)
         while (left := self._left()) > 0:
             try:

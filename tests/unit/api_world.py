@@ -101,6 +101,10 @@ class World:
         headers = {"Authorization": f"Bearer {self.tokens[who]}"} if who else {}
         return httpx.Client(transport=InProcess(self.app), base_url="http://gateway", headers=headers)
 
+    def restart(self) -> None:
+        """Forget everything that is not in the database."""
+        self.app = create_app(self.services)
+
     def submit(self, **changes: object) -> JobId:
         answer = self.client().post("/v1/jobs", json=JOB | changes)
         assert answer.status_code == 201, answer.text
@@ -152,11 +156,11 @@ def world(folder: Path, **settings: object) -> Iterator[World]:
         runners={"dev": cast("Runner", files)},
     )
     made = _people(services)
-    app = create_app(services)
+    gateway = World(services=services, files=files, tokens=made, app=create_app(services))
     try:
-        yield World(services=services, files=files, tokens=made, app=app)
+        yield gateway
     finally:
-        app.state.streams.close()
+        gateway.streams.close()
         writer.stop()
         database.dispose()
 
