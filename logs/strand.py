@@ -159,7 +159,7 @@ class Strand:
 
     def _gap(self, why: Break, known: int, era: int, onto: Cursor | None = None) -> Gap:
         """Move to the start of another generation, or `onto` a place in this one."""
-        self._era, self._verified = era, True
+        self._era, self._verified, self._stalled = era, True, -1
         return Gap(
             stream=self.feed.stream,
             generation=self.cursor.generation,

@@ -140,8 +140,10 @@ def test_a_new_generation_settles_anew():
 
 def test_the_end_releases_everything_at_once():
     content = b"a\0b" * 100
-    desk = Desk(MemorySource(content))
+    source = MemorySource(b"")
+    desk = Desk(source)
     desk.look()
+    source.append(content)
     desk.finish()
     assert joined(everything(desk.follow())) == content
 
@@ -167,11 +169,11 @@ def test_a_change_during_the_first_look_is_no_gap():
 
     source.hook = truncated_after_the_size_was_taken
     desk = Desk(source)
-    reader = desk.follow()
+    reader = desk.follow(Cursor(generation=0, offset=9, check=fingerprint(LINES[:9])))
     desk.look()
     items = everything(reader)
     assert gaps(items) == []
-    assert joined(items) == LINES[:20]
+    assert joined(items) == LINES[9:20]
 
 
 def test_the_first_look_at_a_long_log_reads_only_its_end():
@@ -224,6 +226,27 @@ def test_a_follower_that_reads_for_itself_never_gets_bytes_of_a_truncated_file()
     assert reader.take(timeout=0) is None
     desk.look()
     assert joined(everything(reader)) == b"other"
+
+
+def test_a_log_replaced_just_before_a_follower_reads_for_itself_is_not_taken_for_the_old_one(monkeypatch):
+    source = MemorySource(LINES)
+    desk = Desk(source)
+    desk.look()
+    reader = desk.follow()
+    view, calls = desk.feed.view, []
+
+    def replaced_before_the_reading_itself(generation, offset):
+        calls.append(offset)
+        if len(calls) == 4:  # placing, two decisions to read, and now the read
+            source.replace(LINES.upper())
+            desk.look()
+        return view(generation, offset)
+
+    monkeypatch.setattr(desk.feed, "view", replaced_before_the_reading_itself)
+    items = everything(reader)
+    assert len(calls) > 4
+    assert gaps(items) == [(Break.REPLACED, 0, 0, len(LINES))]
+    assert joined(items) == LINES.upper()
 
 
 def test_a_cursor_of_an_earlier_generation_is_not_trusted_even_if_its_bytes_agree():
