@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway.cli.report import UsageError
+from gateway.cli.errors import UsageError
 
 _ADDRESS = re.compile(r"([1-9]\d{0,18})(?:_(\d{1,9}))?")
 _TASKS = re.compile(r"([1-9]\d{0,18})_\[([\d,\-:]+)\]")

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from gateway.cli.columns import printable, table
 from gateway.cli.credentials import connect
 from gateway.cli.environment import Environment
-from gateway.cli.report import CommandError, UsageError
+from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.status import ExitStatus
 from gateway.cli.times import stamp
 from gateway.client import GatewayClient
@@ -49,41 +49,51 @@ def run(args: argparse.Namespace, env: Environment) -> int:
 
 def _tenant_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(required=True, metavar="create|list")
-    create = verbs.add_parser("create", help="add a tenant")
+    create = _add_verb(verbs, "create", "add a tenant")
     create.add_argument("id", metavar="ID", help="lower case letters, digits and -, as in acme")
     create.add_argument("--account", help="its Slurm account; the id when left out")
     create.add_argument("--display-name", metavar="TEXT", help="its name for people")
     create.set_defaults(act=_create_tenant, single=True)
-    verbs.add_parser("list", help="list the tenants").set_defaults(act=lambda client, _: client.tenants(), single=False)
+    listing = _add_verb(verbs, "list", "list the tenants")
+    listing.set_defaults(act=lambda client, _: client.tenants(), single=False)
 
 
 def _user_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(required=True, metavar="create|list")
-    create = verbs.add_parser("create", help="add a user to a tenant")
+    create = _add_verb(verbs, "create", "add a user to a tenant")
     create.add_argument("tenant", metavar="TENANT")
     create.add_argument("name", metavar="NAME", help="the name in the gateway")
     create.add_argument("--unix-user", required=True, metavar="USER", help="who the user's jobs run as on the cluster")
     create.set_defaults(act=_create_user, single=True)
-    listing = verbs.add_parser("list", help="list a tenant's users")
+    listing = _add_verb(verbs, "list", "list a tenant's users")
     listing.add_argument("tenant", metavar="TENANT")
     listing.set_defaults(act=lambda client, args: client.users(args.tenant), single=False)
 
 
 def _token_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(required=True, metavar="create|list|revoke")
-    create = verbs.add_parser("create", help="make a token; it is printed this once")
+    create = _add_verb(verbs, "create", "make a token; it is printed this once")
     create.add_argument("tenant", metavar="TENANT")
     create.add_argument("user", metavar="USER", help="the name in the gateway")
     create.add_argument("--role", choices=("member", "admin", "operator"), default="member", help="default member")
     create.add_argument("--label", metavar="TEXT", help="what it is for")
     create.add_argument("--expires", metavar="TIME", help="after this time: 12h, 90d, 4w; never when left out")
     create.set_defaults(act=_create_token, single=True)
-    listing = verbs.add_parser("list", help="list a tenant's tokens")
+    listing = _add_verb(verbs, "list", "list a tenant's tokens")
     listing.add_argument("tenant", metavar="TENANT")
     listing.set_defaults(act=lambda client, args: client.tokens(args.tenant), single=False)
-    revoke = verbs.add_parser("revoke", help="end a token now")
+    revoke = _add_verb(verbs, "revoke", "end a token now")
     revoke.add_argument("id", metavar="ID", help="the token's id, never the token itself")
     revoke.set_defaults(act=_revoke_token, single=False)
+
+
+def _add_verb(
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str
+) -> argparse.ArgumentParser:
+    verb = verbs.add_parser(name, help=summary)
+    # Known to `sgw admin` itself too; without a default of its own the last word does not undo the first.
+    verb.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the answer as JSON")
+    return verb
 
 
 def _create_tenant(client: GatewayClient, args: argparse.Namespace) -> Sequence[BaseModel]:

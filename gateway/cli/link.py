@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from gateway.cli.environment import Environment
-from gateway.cli.report import CommandError
+from gateway.cli.errors import CommandError
 from gateway.cli.status import ExitStatus
 
 HELP = """Make links named sbatch, squeue, sacct, scancel and sinfo in a directory.

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from gateway.cli.credentials import Credentials, connect, store, stored
 from gateway.cli.environment import Environment
-from gateway.cli.report import CommandError, UsageError
+from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.status import ExitStatus
 
 HELP = """Sign in to a gateway with a token that its operator gave you.

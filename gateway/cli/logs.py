@@ -10,7 +10,7 @@ from typing import Literal
 from gateway.cli.addresses import Address, parse_address
 from gateway.cli.credentials import connect
 from gateway.cli.environment import Environment
-from gateway.cli.report import UsageError
+from gateway.cli.errors import UsageError
 from gateway.cli.status import ExitStatus
 from gateway.cli.waiting import exit_code_of
 from gateway.client import GatewayClient, LogBytes, LogGap

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import PurePath
 from typing import Final, NoReturn, Protocol
 
@@ -96,7 +96,7 @@ def raw_main() -> NoReturn:
 
 def main(argv: Sequence[str], env: Environment) -> int:
     """Run a command line and explain what goes wrong; BrokenPipeError alone is the caller's."""
-    debug = "--debug" in argv[1:3] or bool(env.variables.get("SGW_DEBUG"))
+    debug = "--debug" in argv or bool(env.variables.get("SGW_DEBUG"))
     try:
         return program(argv, env)
     except BrokenPipeError:
@@ -122,7 +122,7 @@ def program(argv: Sequence[str], env: Environment) -> int:
         env.say(overview())
         return ExitStatus.OK if words else ExitStatus.USAGE
     if words[0] in {"-V", "--version"}:
-        env.say(f"sgw {version('slurm-gateway')}")
+        env.say(f"sgw {_version()}")
         return ExitStatus.OK
     return _run(words[0], words[1:], chosen, env)
 
@@ -141,6 +141,13 @@ def overview() -> str:
             "`sgw COMMAND --help` explains one; `sgw help exit-codes` lists the exit codes.",
         ]
     )
+
+
+def _version() -> str:
+    try:
+        return version("slurm-gateway")
+    except PackageNotFoundError:
+        return "from a checkout that is not installed"
 
 
 def _run(name: str, words: list[str], chosen: argparse.Namespace, env: Environment) -> int:

@@ -4,25 +4,10 @@ import traceback
 
 from gateway.cli.credentials import NotSignedIn
 from gateway.cli.environment import Environment
-from gateway.cli.status import ExitStatus, status_of
+from gateway.cli.errors import CommandError
+from gateway.cli.status import ExitStatus
 from gateway.client import ApiProblem, Unreachable
 from gateway.wire import Problem
-
-
-class CommandError(Exception):
-    """A command cannot do what it was asked; the message is for the person who asked."""
-
-    def __init__(self, message: str, status: ExitStatus = ExitStatus.ERROR, *, findings: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
-        self.status = status
-        self.findings = findings
-
-
-class UsageError(CommandError):
-    """The command line is wrong."""
-
-    def __init__(self, message: str, *, see: str = "") -> None:
-        super().__init__(message, ExitStatus.USAGE, findings=(f"see `{see} --help`",) if see else ())
 
 
 def explain(error: BaseException, env: Environment, *, debug: bool) -> ExitStatus:
@@ -63,6 +48,13 @@ def explain_problem(problem: Problem, env: Environment, *, about: str = "") -> N
     _print(env, f"{about}: {problem.detail}" if about else problem.detail, tuple(findings))
 
 
+def status_of(problem: Problem) -> ExitStatus:
+    """Choose the exit code for what the gateway answered."""
+    if problem.name.startswith(("quota-", "budget-", "limit-")):
+        return ExitStatus.LIMIT
+    return _BY_HTTP.get(problem.status, ExitStatus.ERROR)
+
+
 def _print(env: Environment, message: str, findings: tuple[str, ...]) -> None:
     lines = [f"sgw: error: {message}", *(f"  {line}" for finding in findings for line in finding.splitlines())]
     print("\n".join(lines), file=env.stderr)
@@ -73,3 +65,17 @@ def _os_words(error: OSError) -> str:
 
 
 _NOT_SIGNED_IN = 401
+_BY_HTTP = {
+    400: ExitStatus.INVALID,
+    401: ExitStatus.REFUSED,
+    402: ExitStatus.LIMIT,
+    403: ExitStatus.REFUSED,
+    404: ExitStatus.NOT_FOUND,
+    413: ExitStatus.LIMIT,
+    415: ExitStatus.INVALID,
+    422: ExitStatus.INVALID,
+    429: ExitStatus.LIMIT,
+    502: ExitStatus.UNREACHABLE,
+    503: ExitStatus.UNREACHABLE,
+    504: ExitStatus.UNREACHABLE,
+}

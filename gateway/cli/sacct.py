@@ -10,9 +10,9 @@ from gateway.cli.addresses import parse_addresses
 from gateway.cli.columns import Field, coloured, printable, record_cell, record_header
 from gateway.cli.credentials import connect
 from gateway.cli.environment import Environment
+from gateway.cli.errors import UsageError
 from gateway.cli.listing import Choice, find_jobs, names_of
 from gateway.cli.record_fields import FIELDS, RecordField, field_named
-from gateway.cli.report import UsageError
 from gateway.cli.rows import Row, rows_of
 from gateway.cli.states import words_of
 from gateway.cli.status import ExitStatus

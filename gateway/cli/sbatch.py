@@ -8,8 +8,8 @@ from typing import Final
 
 from gateway.cli.credentials import connect, current
 from gateway.cli.environment import Environment
+from gateway.cli.errors import CommandError
 from gateway.cli.input_variables import options_from
-from gateway.cli.report import CommandError
 from gateway.cli.status import ExitStatus
 from gateway.cli.waiting import exit_code_of, wait_for_end
 from gateway.directives import Diagnostic, Directives, Parsed, Policy, parse_script

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from gateway.cli.addresses import parse_addresses
 from gateway.cli.credentials import connect
 from gateway.cli.environment import Environment
+from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.listing import Choice, find_jobs, names_of
-from gateway.cli.report import CommandError, UsageError, explain_problem
+from gateway.cli.report import explain_problem, status_of
 from gateway.cli.states import ACTIVE, job_word, words_of
-from gateway.cli.status import ExitStatus, status_of
+from gateway.cli.status import ExitStatus
 from gateway.client import ApiProblem, GatewayClient
 from gateway.states import FINAL
 from gateway.wire import JobPage, JobView

@@ -8,8 +8,8 @@ from typing import Final
 from gateway.cli.columns import Column, coloured, parse_format, queue_cell
 from gateway.cli.credentials import connect
 from gateway.cli.environment import Environment
+from gateway.cli.errors import UsageError
 from gateway.cli.listing import names_of
-from gateway.cli.report import UsageError
 from gateway.cli.status import ExitStatus
 from gateway.cli.times import queue_duration
 from gateway.wire import NodePool, NodePoolList

@@ -9,9 +9,9 @@ from gateway.cli.addresses import Address, parse_addresses
 from gateway.cli.columns import Column, coloured, parse_format, printable, queue_cell
 from gateway.cli.credentials import connect
 from gateway.cli.environment import Environment
+from gateway.cli.errors import UsageError
 from gateway.cli.listing import Choice, find_jobs, names_of
 from gateway.cli.queue_fields import FIELDS
-from gateway.cli.report import UsageError
 from gateway.cli.rows import Row, rows_of
 from gateway.cli.states import ACTIVE, COMPACT, words_of
 from gateway.cli.status import ExitStatus
@@ -93,6 +93,8 @@ def _columns(args: argparse.Namespace, env: Environment) -> tuple[str, tuple[Col
 
 
 def _letters(order: str) -> list[tuple[str, str]]:
+    if not re.fullmatch(r"[+-]?[A-Za-z](,?[+-]?[A-Za-z])*", order):
+        raise UsageError(f"--sort: {order!r} is not a list of fields such as P,t,-M", see="sgw squeue")
     letters = re.findall(r"([+-]?)([A-Za-z])", order)
     for _, letter in letters:
         if letter not in FIELDS:
@@ -143,6 +145,8 @@ def _sorted(rows: Iterable[Row], letters: Sequence[tuple[str, str]], env: Enviro
 def _order(row: Row, letter: str, env: Environment) -> tuple[int, float, str]:
     if letter in "tT":
         return (0, list(COMPACT).index(row.word), "")
+    if letter in "iAF":
+        return (0, int(row.job.id), "")
     if letter == "M":
         return (0, row.elapsed_s, "")
     text = FIELDS[letter].value(row, env)

@@ -2,8 +2,6 @@
 
 from enum import IntEnum
 
-from gateway.wire import Problem
-
 
 class ExitStatus(IntEnum):
     """How a command ended. `sbatch --wait` and `logs --exit-code` answer with the job's own code instead."""
@@ -37,25 +35,3 @@ _MEANING = {
     ExitStatus.INTERRUPTED: "Interrupted with Ctrl-C. Jobs go on.",
     ExitStatus.BROKEN_PIPE: "The reader of the output went away, as in `sgw squeue | head -1`.",
 }
-
-_BY_HTTP = {
-    400: ExitStatus.INVALID,
-    401: ExitStatus.REFUSED,
-    402: ExitStatus.LIMIT,
-    403: ExitStatus.REFUSED,
-    404: ExitStatus.NOT_FOUND,
-    413: ExitStatus.LIMIT,
-    415: ExitStatus.INVALID,
-    422: ExitStatus.INVALID,
-    429: ExitStatus.LIMIT,
-    502: ExitStatus.UNREACHABLE,
-    503: ExitStatus.UNREACHABLE,
-    504: ExitStatus.UNREACHABLE,
-}
-
-
-def status_of(problem: Problem) -> ExitStatus:
-    """Choose the exit code for what the gateway answered."""
-    if problem.name.startswith(("quota-", "budget-", "limit-")):
-        return ExitStatus.LIMIT
-    return _BY_HTTP.get(problem.status, ExitStatus.ERROR)

@@ -1,7 +1,7 @@
 """Write and read times and durations the way Slurm does."""
 
 import re
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 
 _SLURM_STAMP = "%Y-%m-%dT%H:%M:%S"
 
@@ -49,29 +49,27 @@ def parse_moment(text: str, now: datetime, zone: tzinfo | None) -> datetime:
 
 
 def _written(text: str, local: datetime) -> datetime:
-    day_text, _, time_text = text.replace(" ", "T").partition("T")
-    if ":" in day_text:
-        day_text, time_text = "", day_text
+    day, _, clock = text.replace(" ", "T").partition("T")
+    if ":" in day:
+        day, clock = "", day
     try:
-        clock = time.fromisoformat(f"0{time_text}" if time_text[1:2] == ":" else time_text or "00:00")
-        day = _day(day_text, local) if day_text else local
-        return datetime.combine(day.date(), clock, local.tzinfo)
+        read_clock = time.fromisoformat(f"0{clock}" if clock[1:2] == ":" else clock or "00:00")
+        read_day = _day(day, local.year) if day or not clock else local.date()
+        return datetime.combine(read_day, read_clock, local.tzinfo)
     except ValueError:
         raise ValueError(
             f"{text!r} is not a time: write 2026-11-21, 2026-11-21T08:00, 11/21, 08:00, today, noon, now or now-2hours"
         ) from None
 
 
-def _day(text: str, local: datetime) -> datetime:
-    for form in ("%Y-%m-%d", "%m/%d/%y", "%m/%d/%Y", "%m.%d.%y", "%m%d%y"):
-        try:
-            return datetime.strptime(text, form).replace(tzinfo=local.tzinfo)
-        except ValueError:
-            continue
-    found = re.fullmatch(r"(\d{1,2})[/.]?(\d{2})", text)
-    if not found:
+def _day(text: str, this_year: int) -> date:
+    if found := re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})", text):
+        return date(int(found[1]), int(found[2]), int(found[3]))
+    found = re.fullmatch(r"(\d{1,2})[/.](\d{1,2})(?:[/.](?:20)?(\d{2}))?|(\d{2})(\d{2})(\d{2})?", text)
+    if found is None:
         raise ValueError(text)
-    return local.replace(month=int(found[1]), day=int(found[2]))
+    month, day, year = found.groups()[:3] if found[1] else found.groups()[3:]
+    return date(2000 + int(year) if year else this_year, int(month), int(day))
 
 
 def _at(local: datetime, clock: time) -> datetime:
