@@ -112,7 +112,11 @@ class Server:
             self._open_session(connection, peer, user, config)
 
     def _open_session(self, connection: socket.socket, peer: int, user: str, config: Config) -> None:
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:  # no memory or no process left for now
+            _refuse(connection, peer, user, "busy", f"no new session: {error.strerror}")
+            return
         if pid == 0:
             _session(connection, peer, user, config)
         connection.close()
@@ -144,9 +148,10 @@ def client_uids(config: Config) -> frozenset[int]:
 
 
 def log(event: str, **facts: object) -> None:
-    """Write one JSON line to stderr."""
-    sys.stderr.write(json.dumps({"time": round(time.time(), 3), "event": event} | facts) + "\n")
-    sys.stderr.flush()
+    """Write one JSON line to stderr; a log that went away is no reason to stop serving."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(json.dumps({"time": round(time.time(), 3), "event": event} | facts) + "\n")
+        sys.stderr.flush()
 
 
 def _session(connection: socket.socket, peer: int, user: str, config: Config) -> NoReturn:
