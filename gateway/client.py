@@ -89,6 +89,9 @@ class LogGap:
     reason: str
 
 
+LogItem = LogBytes | LogGap | Problem | LogEnd
+"""A Problem tells why a part of the log cannot be had; the stream goes on after it."""
+
 Failure = ApiProblem | Unreachable
 Notice = Callable[[Failure, float], None]
 """Told of each failure that is about to be tried again, with the seconds until then."""
@@ -177,7 +180,7 @@ class GatewayClient:
 
     def follow_logs(
         self, job_id: str, *, stream: Stream, task: int | None = None, tail: str | None = None, patience_s: float = 0
-    ) -> Iterator[LogBytes | LogGap | LogEnd]:
+    ) -> Iterator[LogItem]:
         """Yield what the job writes until it ends; the last item is the `LogEnd`.
 
         A lost connection is taken up again behind the last consumed item: no byte is missing, none comes twice.
@@ -315,7 +318,7 @@ class GatewayClient:
         except ValidationError as error:
             raise self._not_a_gateway(response.request.url.path) from error
 
-    def _log_item(self, event: ServerSentEvent) -> LogBytes | LogGap | LogEnd | None:
+    def _log_item(self, event: ServerSentEvent) -> LogItem | None:
         try:
             return _log_item(event)
         except (ValueError, KeyError) as error:
@@ -350,7 +353,7 @@ def _heals(problem: Problem) -> bool:
     return problem.status in _LATER or (problem.status == HTTPStatus.CONFLICT and problem.name == "in-progress")
 
 
-def _log_item(event: ServerSentEvent) -> LogBytes | LogGap | LogEnd | None:
+def _log_item(event: ServerSentEvent) -> LogItem | None:
     if event.event == "chunk":
         chunk = LogChunk.model_validate_json(event.data)
         data = base64.b64decode(chunk.base64) if chunk.base64 is not None else (chunk.text or "").encode()
@@ -358,6 +361,8 @@ def _log_item(event: ServerSentEvent) -> LogBytes | LogGap | LogEnd | None:
     if event.event == "gap":
         gap = json.loads(event.data)
         return LogGap(stream=gap["stream"], start=int(gap["from"]), stop=int(gap["to"]), reason=gap["reason"])
+    if event.event == "problem":
+        return Problem.model_validate_json(event.data)
     if event.event == "end":
         return LogEnd.model_validate_json(event.data)
     return None

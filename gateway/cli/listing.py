@@ -40,22 +40,25 @@ def find_jobs(
     choice: Choice,
     *,
     ids: Collection[str] = (),
+    owner: str | None = None,
     active: bool = False,
     submitted_after: datetime | None = None,
     submitted_before: datetime | None = None,
 ) -> Iterator[JobView]:
     """Yield the jobs of the choice; without ids all that the time and `active` leave, newest first.
 
-    The server narrows by id, activity and time; names are compared here, because a listing takes several of each and
-    people mean either their name in the gateway or their Unix user.
+    The server narrows by id, owner (a user's name in the gateway), activity and time. The choice is made here: a list
+    takes several of each, and people mean either a user's name in the gateway or the Unix user.
     """
     query: dict[str, str] = {"active": "true"} if active else {}
+    if owner is not None:
+        query["user"] = owner
     if submitted_after is not None:
         query["submitted_after"] = submitted_after.isoformat()
     if submitted_before is not None:
         query["submitted_before"] = submitted_before.isoformat()
     found = _by_ids(client, query, sorted(set(ids), key=int)) if ids else client.jobs(query)
-    return filter(choice.has, found)
+    return (job for job in found if choice.has(job) and owner in {None, job.user})
 
 
 def _by_ids(client: GatewayClient, query: dict[str, str], ids: Sequence[str]) -> Iterator[JobView]:

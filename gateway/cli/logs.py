@@ -11,10 +11,11 @@ from gateway.cli.addresses import Address, parse_address
 from gateway.cli.credentials import connect
 from gateway.cli.environment import Environment
 from gateway.cli.errors import UsageError
+from gateway.cli.report import explain_problem
 from gateway.cli.status import ExitStatus
 from gateway.cli.waiting import exit_code_of
 from gateway.client import GatewayClient, LogBytes, LogGap
-from gateway.wire import LogEnd
+from gateway.wire import LogEnd, Problem
 
 HELP = """Print the output of a job (36) or of one task of its array (36_1).
 
@@ -22,7 +23,7 @@ The job's stdout goes to stdout, its stderr to stderr. With --follow the output 
 job ends; a lost connection is taken up again where it broke, and no byte is lost or repeated. The exit code is 0, or
 with --exit-code the job's."""
 
-_TAIL = re.compile(r"\d{1,9}s?")
+_TAIL = re.compile(r"\d{1,9}[smh]?")
 _Side = Literal["stdout", "stderr"]
 
 
@@ -31,14 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("job", metavar="JOB[_TASK]", help="a job's id, or the address of an array's task")
     add("-f", "--follow", action="store_true", help="go on until the job ends")
     add("--stream", choices=("stdout", "stderr", "both"), default="both", help="default both")
-    add("--tail", metavar="N|Ns", help="begin with the last N lines (100), or with the last N seconds (10s)")
+    add("--tail", metavar="N|TIME", help="begin with the last lines (100), or with what the last 10s, 5m or 2h brought")
     add("--exit-code", action="store_true", help="wait for the job's end and answer with its exit code")
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     address = parse_address(args.job)
     if args.tail is not None and not _TAIL.fullmatch(args.tail):
-        raise UsageError(f"--tail={args.tail}: write a number of lines (100) or of seconds (10s)", see="sgw logs")
+        raise UsageError(f"--tail={args.tail}: write a number of lines (100) or a time (10s, 5m, 2h)", see="sgw logs")
     if args.json and (args.follow or args.exit_code):
         raise UsageError("--json prints one document and so cannot follow: leave out --follow and --exit-code")
     client = connect(env)
@@ -60,6 +61,8 @@ def _follow(client: GatewayClient, address: Address, args: argparse.Namespace, e
     for item in items:
         if isinstance(item, LogBytes):
             _print(item.stream, item.data, env)
+        elif isinstance(item, Problem):
+            explain_problem(item, env)
         elif isinstance(item, LogGap):
             env.warn(f"{item.stream}: bytes {item.start} to {item.stop} were skipped ({item.reason})")
         else:

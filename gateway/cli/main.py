@@ -191,3 +191,7 @@ def parser_of(name: str, module: _Module, env: Environment) -> Parser:
     parser.add_argument("--debug", action="store_true", help="print tracebacks")
     module.add_arguments(parser)  # type: ignore[attr-defined]
     return parser
+
+
+if __name__ == "__main__":
+    raw_main()

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from gateway.cli.states import job_why, job_word, task_word
 from gateway.client import GatewayClient
-from gateway.states import State
+from gateway.states import FINAL, State
 from gateway.wire import JobView, TaskView
 
 
@@ -42,15 +42,13 @@ def rows_of(client: GatewayClient, job: JobView, now: datetime, *, expand: bool)
         yield job_row(job, now)
         return
     tasks = list(all_tasks(client, job.id))
-    if not tasks:  # the array is not in Slurm yet
-        yield job_row(job, now)
-        return
-    for task in tasks:
-        if expand or task.state is not State.PENDING:
-            yield _task_row(job, task, now)
-    waiting = [task.task for task in tasks if task.state is State.PENDING]
-    if waiting and not expand:
-        yield _waiting_row(job, waiting)
+    apart = [task for task in tasks if expand or task.state is not State.PENDING]
+    for task in apart:
+        yield _task_row(job, task, now)
+    waiting = [task.task for task in tasks if task not in apart]
+    unlisted = job.array.total - len(tasks)
+    if waiting or unlisted > 0:
+        yield _rest_row(job, waiting, unlisted=unlisted > 0)
 
 
 def all_tasks(client: GatewayClient, job_id: str) -> Iterator[TaskView]:
@@ -82,8 +80,8 @@ def job_row(job: JobView, now: datetime) -> Row:
     )
 
 
-def task_expression(tasks: Sequence[int], throttle: int | None) -> str:
-    """Write task numbers as Slurm shows a waiting array: `0-3,7%2`, or `0-20:5` where they are evenly apart.
+def task_expression(tasks: Sequence[int]) -> str:
+    """Write task numbers as Slurm shows a waiting array: `0-3,7`, or `0-20:5` where they are evenly apart.
 
     Longer than 64 characters it ends in `...`, as squeue cuts it (src/common/slurm_protocol_defs.c, 22.05).
     """
@@ -91,20 +89,25 @@ def task_expression(tasks: Sequence[int], throttle: int | None) -> str:
     step = numbers[1] - numbers[0] if len(numbers) > 1 else 0
     even = all(b - a == step for a, b in pairwise(numbers))
     if step > 1 and even and len(numbers) > _STEP_TASKS and numbers[-1] - numbers[0] > _STEP_SPAN:
-        text = f"{numbers[0]}-{numbers[-1]}:{step}"
-    else:
-        text = ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in _runs(numbers))
-        text = text if len(text) <= _EXPRESSION_MAX else text[: _EXPRESSION_MAX - 3] + "..."
-    return text + (f"%{throttle}" if throttle else "")
+        return f"{numbers[0]}-{numbers[-1]}:{step}"
+    text = ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in _runs(numbers))
+    return text if len(text) <= _EXPRESSION_MAX else text[: _EXPRESSION_MAX - 3] + "..."
 
 
-def _waiting_row(job: JobView, tasks: Sequence[int]) -> Row:
-    text = task_expression(tasks, job.placement.resources.array_throttle)
+def _rest_row(job: JobView, tasks: Sequence[int], *, unlisted: bool) -> Row:
+    """Make the row of the tasks that share it: those that wait, or never came to run before the job was over.
+
+    The gateway lists a task once Slurm has split it off; of the others it tells the number only. They stand as `...`,
+    Slurm's own sign for what it leaves out of such a list.
+    """
+    parts = [task_expression(tasks)] if tasks else []
+    throttle = job.placement.resources.array_throttle
+    text = ",".join([*parts, *(["..."] if unlisted else [])]) + (f"%{throttle}" if throttle else "")
     return Row(
         job=job,
         address=f"{job.id}_[{text}]",
         task=text,
-        word="PENDING",
+        word="PENDING" if job.phase not in FINAL else "CANCELLED",
         why=job_why(job) if job.state is State.PENDING else job.message or "None",
         node_list="",
         nodes=job.placement.resources.nodes,

@@ -113,20 +113,21 @@ def _window(args: argparse.Namespace, env: Environment) -> tuple[datetime | None
 def _jobs(
     client: GatewayClient, args: argparse.Namespace, ids: set[str], start: datetime | None, end: datetime | None
 ) -> Iterator[JobView]:
-    users = names_of(args.user)
-    if not users and not args.allusers and not ids:
-        users = frozenset({client.whoami().user})
     choice = Choice(
-        users=users, names=names_of(args.name), pools=names_of(args.partition), accounts=names_of(args.accounts)
+        users=names_of(args.user),
+        names=names_of(args.name),
+        pools=names_of(args.partition),
+        accounts=names_of(args.accounts),
     )
+    owner = None if choice.users or args.allusers or ids else client.whoami().user
     after = None if start is None or ids else start - _LOOK_BACK
     seen = set()
-    for job in find_jobs(client, choice, ids=ids, submitted_after=after, submitted_before=end):
+    for job in find_jobs(client, choice, ids=ids, owner=owner, submitted_after=after, submitted_before=end):
         seen.add(job.id)
         if start is None or job.ended_at is None or job.ended_at >= start:
             yield job
     if after is not None:  # what is older and still active is read apart, so that the long past need not be
-        older = find_jobs(client, choice, active=True, submitted_before=end)
+        older = find_jobs(client, choice, owner=owner, active=True, submitted_before=end)
         yield from (job for job in older if job.id not in seen)
 
 

@@ -75,14 +75,15 @@ def _chosen(client: GatewayClient, args: argparse.Namespace) -> Iterator[str]:
         wanted = words_of(",".join(args.state)) if args.state else ACTIVE
     except ValueError as error:
         raise UsageError(f"--state: {error}", see="sgw scancel") from error
+    owner = client.whoami().user if args.me else None
     choice = Choice(
-        users=names_of(args.user) | ({client.whoami().user} if args.me else set()),
+        users=names_of(args.user),
         names=names_of(args.name),
         pools=names_of(args.partition),
         accounts=names_of(args.account),
     )
     asked = parse_addresses(args.ids)
-    found = find_jobs(client, choice, ids={address.job for address in asked}, active=True)
+    found = find_jobs(client, choice, owner=owner, ids={address.job for address in asked}, active=True)
     matching = {job.id for job in found if job_word(job) in wanted}
     if asked:
         yield from (str(address) for address in asked if address.job in matching)

@@ -105,14 +105,15 @@ def _letters(order: str) -> list[tuple[str, str]]:
 def _jobs(
     client: GatewayClient, args: argparse.Namespace, addresses: Sequence[Address], *, active: bool
 ) -> list[JobView]:
+    owner = client.whoami().user if args.me else None
     choice = Choice(
-        users=names_of(args.user) | ({client.whoami().user} if args.me else set()),
+        users=names_of(args.user),
         names=names_of(args.name),
         pools=names_of(args.partition),
         accounts=names_of(args.account),
     )
     # With ids, ended jobs are read too: only so can an id that never was be told from a job that is over.
-    return list(find_jobs(client, choice, ids={a.job for a in addresses}, active=active and not addresses))
+    return list(find_jobs(client, choice, owner=owner, ids={a.job for a in addresses}, active=active and not addresses))
 
 
 def _rows(

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gateway.states import FINAL, Phase, Reason, State
+from gateway.states import Phase, Reason, State
 from gateway.wire import JobView, TaskView
 
 _BY_REASON: Final = {
@@ -53,6 +53,7 @@ _WHY: Final = {
     Reason.DEPENDENCY_FAILED: "DependencyNeverSatisfied",
     Reason.CLUSTER_UNREACHABLE: "ClusterUnreachable",
     Reason.SUBMIT_REJECTED: "SubmitRejected",
+    Reason.SUBMIT_UNCERTAIN: "SubmitUncertain",
     Reason.NODE_UNFIT: "NodeUnfit",
     Reason.OUTCOME_UNKNOWN: "OutcomeUnknown",
 }
@@ -75,9 +76,9 @@ def job_why(job: JobView) -> str:
     """Say why a job waits or did not succeed: Slurm's own reason where there is one, in one word where we say it."""
     if job.reason in _WHY:
         return _WHY[job.reason]
-    if job.phase in FINAL or job.phase is Phase.RUNNING:
-        return "None"
-    return job.message or _WAITS.get(job.phase, "None")
+    if job.phase is Phase.QUEUED:
+        return job.message or "None"
+    return _WAITS.get(job.phase, "None")
 
 
 def words_of(text: str) -> set[str]:

@@ -89,6 +89,18 @@ def test_squeue_reads_all_pages_and_asks_for_active_jobs_only() -> None:
     ]  # fmt: skip
 
 
+def test_tasks_that_the_gateway_does_not_list_stand_as_dots() -> None:
+    def shown(*tasks: dict[str, Any], **facts: Any) -> str:
+        gateway = world(job(36, array=ARRAY, **facts))
+        gateway.answers["GET /v1/jobs/36/tasks"] = page(*tasks)
+        return sgw("sacct", "-j36", "-n", "-P", "-o", "jobid,state", gateway=gateway).out
+
+    throttled = {"resources": {"array_throttle": 2}}
+    assert shown(**PENDING) == "36_[...]|PENDING\n"
+    assert shown(task(0), task(1, **WAITS), **throttled) == "36_0|RUNNING\n36_[1,...%2]|PENDING\n"
+    assert shown(task(0, **OVER), **CANCELLED) == "36_0|COMPLETED\n36_[...]|CANCELLED\n"
+
+
 def test_the_tasks_of_a_list_that_cannot_want_them_are_not_read() -> None:
     gateway = world(job(36, array=ARRAY, **COMPLETED))
     assert sgw("squeue", "-h", "-j", "36", gateway=gateway).out == ""
@@ -121,7 +133,7 @@ def test_an_unknown_id_is_said_and_counts() -> None:
         (["scancel", "36_[a]"], "is not a job id"),
         (["scancel", "-s", "USR1", "7"], "not signal it"),
         (["sinfo", "-o", "%z"], "%z"),
-        (["logs", "7", "--tail", "1h"], "--tail=1h"),
+        (["logs", "7", "--tail", "1x"], "--tail=1x"),
         (["logs", "7", "-f", "--json"], "--json"),
     ],
 )

@@ -84,5 +84,12 @@ def _each(answers: list[httpx.Response | Exception]) -> object:
     return answer
 
 
+def test_a_part_that_cannot_be_had_is_told_and_the_rest_goes_on() -> None:
+    told = {"type": "/problems/conflict", "title": "Conflict", "status": 409, "detail": "the output is a pipe"}
+    gateway = Gateway({"GET /v1/jobs/7/logs": sse(("problem", told, ""), ("chunk", chunk("x\n"), "a"), end(0))})
+    ended = sgw("logs", "-f", "7", gateway=gateway)
+    assert (ended.status, ended.out, ended.err) == (0, "x\n", "sgw: error: the output is a pipe\n")
+
+
 def test_a_job_that_is_not_there_is_said_at_once() -> None:
     assert sgw("logs", "-f", "99").status == 4

@@ -64,23 +64,23 @@ def test_moments_are_read_as_sacct_reads_them(text: str, moment: str | None) -> 
 
 
 @pytest.mark.parametrize(
-    ("tasks", "throttle", "text"),
+    ("tasks", "text"),
     [
-        ([0], None, "0"),
-        ([3, 1, 2], None, "1-3"),
-        ([0, 1, 2, 5, 8], 2, "0-2,5,8%2"),
-        (range(1, 31, 3), 1, "1-28:3%1"),
-        ([1, 4, 7, 10], None, "1,4,7,10"),
-        (range(0, 12, 2), None, "0,2,4,6,8,10"),
-        (range(0, 14, 2), None, "0-12:2"),
+        ([0], "0"),
+        ([3, 1, 2], "1-3"),
+        ([0, 1, 2, 5, 8], "0-2,5,8"),
+        (range(1, 31, 3), "1-28:3"),
+        ([1, 4, 7, 10], "1,4,7,10"),
+        (range(0, 12, 2), "0,2,4,6,8,10"),
+        (range(0, 14, 2), "0-12:2"),
     ],
 )
-def test_waiting_tasks_are_written_as_squeue_writes_them(tasks: list[int], throttle: int | None, text: str) -> None:
-    assert task_expression(tasks, throttle) == text
+def test_waiting_tasks_are_written_as_squeue_writes_them(tasks: list[int], text: str) -> None:
+    assert task_expression(tasks) == text
 
 
 def test_a_ragged_list_of_tasks_is_cut_as_squeue_cuts_it() -> None:
-    text = task_expression([n * n for n in range(40)], None)
+    text = task_expression([n * n for n in range(40)])
     assert len(text) == 63
     assert text.endswith("...")
 
