@@ -27,6 +27,7 @@ from gateway.services import Services
 from gateway.settings import ClusterSettings, Settings
 from gateway.slurm.runner import FileSlice, Identity, ReadRequest, Runner
 from gateway.slurm.transport import PoolCapacity, Transport
+from gateway.slurm.transports.command import Cost
 from gateway.states import Phase, Reason
 
 JOB = {"script": "#!/bin/bash\n#SBATCH --time=5\nsrun hostname\n", "script_name": "hosts.sh"}
@@ -46,6 +47,10 @@ class Files:
     refused: str | None = None
     away: bool = False
     reads: int = 0
+
+    @property
+    def costs(self) -> Mapping[str, Cost]:
+        return {"read": Cost(calls=self.reads, seconds=0.5)}
 
     def write(self, attempt: AttemptId, data: bytes, name: str = "stdout") -> None:
         self.held[attempt, name] = self.held.get((attempt, name), b"") + data

@@ -196,6 +196,8 @@ def test_metrics_count_by_route_template_and_never_by_path(gateway: World) -> No
     assert 'sgw_requests_total{method="GET",route="none",status="404"} 1.0' in text
     assert 'sgw_admissions_total{outcome="accepted"} 1.0' in text
     assert 'sgw_jobs_active{phase="PENDING"} 1.0' in text
+    assert 'sgw_slurm_calls_total{cluster="dev",command="read"} 0.0' in text
+    assert 'sgw_slurm_call_seconds_total{cluster="dev",command="read"} 0.5' in text
     assert "31337" not in text
     assert "BREW" not in text
 
