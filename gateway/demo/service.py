@@ -47,7 +47,7 @@ def operator_token(place: Place, program: Program | None = None) -> str:
     path = place.home / "tokens" / "operator"
     if not path.exists():
         found = program or find_program(place.cluster.gateway_user, copies=place.home / "program")
-        argv = [*_as(place.cluster.gateway_user), found.python, "-m", "gateway.cli.main", "serve"]
+        argv = [*_as(place.cluster.gateway_user), found.python, "-m", "gateway.cli", "serve"]
         argv += ["--config", str(place.config), "operator", "root", "--unix-user", place.cluster.gateway_user]
         save_token(path, run(argv, env=clean_env(**found.environment)).strip())
     return path.read_text().strip()
@@ -87,7 +87,7 @@ def _start_helper(place: Place, ledger: Ledger, program: Program) -> None:
 
 
 def _start_gateway(place: Place, ledger: Ledger, program: Program) -> None:
-    argv = [program.python, "-m", "gateway.cli.main", "serve", "--config", str(place.config)]
+    argv = [program.python, "-m", "gateway.cli", "serve", "--config", str(place.config)]
     environment = clean_env(**program.environment, SLURM_CONF=str(place.cluster.slurm_conf))
     user = place.cluster.gateway_user
     processes.start_detached(argv, name=SERVE, ledger=ledger, log=_log(place, SERVE), env=environment, user=user)
