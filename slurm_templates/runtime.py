@@ -10,20 +10,25 @@ RuntimeName = Literal["script", "srun", "mpi"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What to run: a program with arguments, or for `script` a line of shell."""
+    """What to run: a program with arguments, or a line of shell."""
 
     runtime: RuntimeName
     command: str | tuple[str, ...]
-    """A tuple is taken word by word. A line is shell for `script`, and split like one by srun's own shell otherwise."""
+    """Words are a program and its arguments, taken as they are. A line is for a shell: the batch script's own for
+    `script`, one per task for the others, so that `$SLURM_PROCID`, `&&` and `>` in it mean each task's."""
     args: tuple[str, ...] = ()
+    """More words. A line takes none: a shell would have to guess where in it they belong."""
     mpi: str | None = None
     """`srun --mpi=…`; None leaves it to the cluster's `MpiDefault`."""
 
 
 def script_of(run: Run) -> bytes:
-    """Render the batch script of a described run; raises TemplateError when the command is empty."""
-    words = (run.command,) if isinstance(run.command, str) else run.command
-    if not words or not words[0].strip():
+    """Render the batch script of a described run; raises TemplateError when its command cannot be run."""
+    line = run.command if isinstance(run.command, str) else None
+    if line is not None and run.args:
+        raise TemplateError("command: a line of shell takes no args; give it as a list of words, or write them into it")
+    program = ("bash", "-c", line) if line is not None else (*run.command, *run.args)
+    if not (program[0] if line is None and program else line or "").strip():
         raise TemplateError("command: is empty")
-    line = Raw(run.command) if isinstance(run.command, str) else list(run.command)
-    return render(f"runtimes/{run.runtime}.sbatch.j2", {"command": [line, *run.args], "mpi": run.mpi})
+    values = {"line": line and Raw(line), "program": program, "mpi": run.mpi}
+    return render(f"runtimes/{run.runtime}.sbatch.j2", values)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { POINTS = 20000, STEPS_PER_REPORT = 400 };
+enum { POINTS = 20000, STEPS_PER_REPORT = 100 };
 
 static const double PI = 3.14159265358979323846;
 
