@@ -146,7 +146,8 @@ def test_a_client_that_goes_away_frees_its_seat_and_its_reader(gateway: Running)
     made.files.write(made.start(job), b"x\n")
     headers = {"Authorization": f"Bearer {made.tokens['ada']}"}
     with httpx.stream("GET", f"{gateway.url}/v1/jobs/{job}/logs?follow=true", headers=headers) as answer:
-        next(answer.iter_lines())
+        lines = answer.iter_lines()  # httpx closes the connection with the iterator, so it must be kept
+        next(lines)
         eventually(lambda: "sgw_log_followers 1.0" in made.client().get("/metrics").text)
     eventually(lambda: "sgw_log_followers 0.0" in made.client().get("/metrics").text)
     eventually(lambda: not made.streams.places._jobs and not made.services.notices._by_job)
