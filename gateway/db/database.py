@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.clock import Clock
 from gateway.db import tables
+
+log = structlog.get_logger()
 
 POOL_SIZE = 48
 """At least as many as threads that may ask at once (the API's 40 and the controllers'), or they wait for each other."""
@@ -91,7 +94,14 @@ class Database:
             yield transaction
             transaction.write_events()
         if transaction.events:
-            self._publish(transaction.events)
+            self._announce(transaction.events)
+
+    def _announce(self, events: Sequence[EventRow]) -> None:
+        # Whoever is told that this failed would take a durable change for one that was undone, and repeat it.
+        try:
+            self._publish(events)
+        except Exception:
+            log.exception("database.unannounced", events=len(events))
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

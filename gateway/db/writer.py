@@ -35,6 +35,7 @@ class GroupWriter:
         self._database = database
         self._wishes: queue.SimpleQueue[_Wish | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="group-writer", daemon=True)
+        self._door = threading.Lock()
         self._stopped = False
 
     def start(self) -> None:
@@ -43,8 +44,9 @@ class GroupWriter:
 
     def stop(self) -> None:
         """Finish what was asked for, then end."""
-        self._stopped = True
-        self._wishes.put(None)
+        with self._door:
+            self._stopped = True
+            self._wishes.put(None)
         self._thread.join()
 
     def run(self, action: Callable[[Transaction], T], *, tenant: str) -> T:
@@ -52,10 +54,12 @@ class GroupWriter:
 
         An action that raises is undone alone. `tenant` is the account whose lock the action needs.
         """
-        if self._stopped:
-            raise GatewayFault("The gateway is shutting down.")
         done: Future[T] = Future()
-        self._wishes.put(_Wish(tenant=tenant, action=action, done=done))
+        # A wish put behind the end mark would wait for ever.
+        with self._door:
+            if self._stopped:
+                raise GatewayFault("The gateway is shutting down.")
+            self._wishes.put(_Wish(tenant=tenant, action=action, done=done))
         return done.result()
 
     def _work(self) -> None:
