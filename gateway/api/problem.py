@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from gateway.api.findings import findings, printable
@@ -49,6 +50,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(GatewayError, _on_gateway_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(DataError, _on_data_error)
 
 
 def answer(error: GatewayError, *, request_id: str | None, headers: Mapping[str, str] | None = None) -> Response:
@@ -102,6 +104,12 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class; for the type only
     return answer(_translated(request, error), request_id=request_id_of(request), headers=error.headers)
+
+
+async def _on_data_error(request: Request, _: Exception) -> Response:
+    # PostgreSQL keeps no NUL in a text, and nobody checks every text of every request for one.
+    error = InvalidRequest("A text of the request holds a character that cannot be stored (NUL).")
+    return answer(error, request_id=request_id_of(request))
 
 
 def _understood(error: RequestValidationError) -> CallerError:

@@ -9,6 +9,9 @@ from fastapi import FastAPI
 from gateway.api.stream import Streams
 
 _GRACE_S: Final = 10
+_KEEP_ALIVE_S: Final = 75
+"""Longer than clients and proxies keep idle connections, so that it is they who close: a request that meets a
+connection just being closed is lost, and a client cannot know whether it arrived."""
 
 
 class Server(uvicorn.Server):
@@ -27,6 +30,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 log_config=None,
+                timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=_GRACE_S,
             )
         )

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.exc import DataError
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
@@ -116,7 +117,9 @@ def test_a_job_id_that_is_none_is_not_found(gateway: World, job: str) -> None:
         ("state=LOST", "query.state"),
         ("active=perhaps", "query.active"),
         ("submitted_after=yesterday", "query.submitted_after"),
+        ("submitted_before=2026-01-01T00:00:00", "query.submitted_before"),
         ("id=x", "query.id"),
+        ("id=99999999999999999999", "query.id"),
     ],
 )
 def test_a_wrong_filter_is_named(gateway: World, query: str, where: str) -> None:
@@ -171,6 +174,15 @@ def test_a_bug_is_answered_without_its_text_and_found_again_by_its_id(
         "request.broke", "my-own-id-1", "secret detail",
     )  # fmt: skip
     assert (answered["event"], answered["request"], answered["status"]) == ("request.answered", "my-own-id-1", 500)
+
+
+def test_what_the_database_cannot_store_is_the_callers_fault(gateway: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise DataError("select", {}, Exception("PostgreSQL text fields cannot contain NUL (0x00) bytes"))
+
+    monkeypatch.setattr("gateway.auth.tenants.list_users", refuse)
+    answer = gateway.client("root").get("/v1/tenants/a%00/users")
+    problem(answer, 422, "invalid-request")
 
 
 def test_no_token_is_ever_logged(gateway: World) -> None:

@@ -1,11 +1,11 @@
 """Submit, read, list and cancel jobs."""
 
 import time
-from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from pydantic import AwareDatetime, Field
 
 from gateway.api.addresses import AddressHere, JobHere
 from gateway.api.answers import as_json
@@ -21,9 +21,10 @@ from gateway.wire import EventPage, JobPage, JobRequest, JobView, TaskPage
 
 router = APIRouter(route_class=SignedInRoute, tags=["jobs"])
 
-MAX_WAIT_S: Final = 60.0
-MAX_IDS: Final = 500
+_MAX_WAIT_S: Final = 60.0
+_MAX_IDS: Final = 500
 
+Number = Annotated[int, Field(ge=0, lt=2**63, description="What the database can compare with an id.")]
 Limit = Annotated[int, Query(ge=1, le=read.MAX_PAGE, description="Items a page holds at most.")]
 After = Annotated[str | None, Query(max_length=40, alias="cursor", description="`next_cursor` of the page before.")]
 
@@ -65,9 +66,9 @@ def list_jobs(
     name: Annotated[str | None, Query(max_length=200)] = None,
     pool: Annotated[str | None, Query(max_length=64)] = None,
     tenant: Annotated[str | None, Query(max_length=31, description="For operators.")] = None,
-    id: Annotated[list[int], Query(max_length=MAX_IDS, description="Any of these.")] = [],  # noqa: A002, B006
-    submitted_after: datetime | None = None,
-    submitted_before: datetime | None = None,
+    id: Annotated[list[Number], Query(max_length=_MAX_IDS, description="Any of these.")] = [],  # noqa: A002, B006
+    submitted_after: AwareDatetime | None = None,
+    submitted_before: AwareDatetime | None = None,
     limit: Limit = 50,
     cursor: After = None,
 ) -> Response:
@@ -97,7 +98,7 @@ async def get_job(
     services: ServicesHere,
     principal: Caller,
     wait: Annotated[
-        float, Query(ge=0, le=MAX_WAIT_S, description="Answer when the job is final, at the latest after this long.")
+        float, Query(ge=0, le=_MAX_WAIT_S, description="Answer when the job is final, at the latest after this long.")
     ] = 0,
 ) -> Response:
     if not wait:
