@@ -36,6 +36,8 @@ def render(template: str, values: Mapping[str, Any]) -> bytes:
 def quote(value: object) -> str:
     """Turn a value into shell text: one word, or the words of a list."""
     match value:
+        case jinja2.Undefined():
+            return str(value)  # raises jinja2's UndefinedError, which names it
         case str() if "\0" in value:
             raise TemplateError("a script cannot hold a NUL character")
         case Raw():

@@ -24,11 +24,14 @@ class Run:
 
 def script_of(run: Run) -> bytes:
     """Render the batch script of a described run; raises TemplateError when its command cannot be run."""
-    line = run.command if isinstance(run.command, str) else None
-    if line is not None and run.args:
-        raise TemplateError("command: a line of shell takes no args; give it as a list of words, or write them into it")
-    program = ("bash", "-c", line) if line is not None else (*run.command, *run.args)
-    if not (program[0] if line is None and program else line or "").strip():
+    line: Raw | None = None
+    program: tuple[str, ...]
+    if isinstance(run.command, str):
+        if run.args:
+            raise TemplateError("command: a line of shell takes no args; give a list of words, or write them into it")
+        first, line, program = run.command, Raw(run.command), ("bash", "-c", run.command)
+    else:
+        first, program = next(iter(run.command), ""), (*run.command, *run.args)
+    if not first.strip():
         raise TemplateError("command: is empty")
-    values = {"line": line and Raw(line), "program": program, "mpi": run.mpi}
-    return render(f"runtimes/{run.runtime}.sbatch.j2", values)
+    return render(f"runtimes/{run.runtime}.sbatch.j2", {"line": line, "program": program, "mpi": run.mpi})
