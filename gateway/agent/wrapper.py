@@ -10,6 +10,7 @@ import json
 import os
 import re
 import resource
+import select
 import shutil
 import signal
 import sys
@@ -19,9 +20,6 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Set, Tuple
 VERSION = 1
 NOT_RUN = 75
 """Exit code (EX_TEMPFAIL) that says: no tenant code was started."""
-
-Outcome = Tuple[int, Optional[int]]
-"""A wait status and the largest resident set (KiB) of the script's processes."""
 
 # Not forwarded: what nobody can catch, what a fault of our own would raise, what our own writes can cause, and the
 # two that belong to the C library.
@@ -56,7 +54,7 @@ def main(directory: str, environ: Mapping[str, str]) -> int:
         return NOT_RUN
     suffix = "." + task if task else ""
     started = time.time()
-    failure = None  # type: Optional[str]
+    peak = failure = None  # type: Any
     finishers = []  # type: List[Callable[[], None]]
     try:
         enter(attempt["workdir"])
@@ -64,10 +62,11 @@ def main(directory: str, environ: Mapping[str, str]) -> int:
         status, peak = supervise(directory, attempt, environ, untouched)
     except CannotStart as error:
         complain(str(error))
-        status, peak, failure = error.exit_code << 8, None, error.code
+        status, failure = error.exit_code << 8, error.code
     for finish in finishers:
         finish()
-    write_record(directory, suffix, environ, started, status, peak, failure)
+    facts = {"started": started, "max_rss_kb": peak, "wrapper_error": failure}
+    write_record(directory, suffix, environ, status, facts)
     wake(attempt)
     return end_like(status)
 
@@ -175,8 +174,13 @@ def expand(pattern: str, environ: Mapping[str, str]) -> str:
     return re.sub(r"%([0-9]*)(.)", word, pattern, flags=re.DOTALL)
 
 
-def supervise(directory: str, attempt: Mapping[str, Any], environ: Mapping[str, str], untouched: Set[int]) -> Outcome:
-    """Run the script to its end, passing on the signals that only we got; raises CannotStart."""
+def supervise(
+    directory: str, attempt: Mapping[str, Any], environ: Mapping[str, str], untouched: Set[int]
+) -> Tuple[int, int]:
+    """Run the script to its end, passing on the signals that only we got; returns its status and peak memory in KiB.
+
+    Raises CannotStart.
+    """
     script = os.path.join(directory, "script")
     child = start(script, [script, *attempt.get("args", [])], script_environment(attempt, environ), untouched)
     # Only now: a signal from before the witness lived is passed on, perhaps twice; the other way round it is lost.
@@ -188,10 +192,7 @@ def supervise(directory: str, attempt: Mapping[str, Any], environ: Mapping[str, 
             if ended:
                 witness.dismiss()
                 return status, usage.ru_maxrss
-        elif witness.saw(number):
-            witness.dismiss()
-            witness = Witness()
-        else:
+        elif not witness.saw(number):
             os.kill(child, number)
 
 
@@ -245,55 +246,52 @@ class Witness:
     """Tells whether a signal was sent to everybody in the job or to us alone.
 
     `scancel` and the time limit signal every process of the job, `--signal=B:` and `scancel --batch` only the first,
-    which is us. The script must get each exactly once, so a silent process beside us, with all signals blocked,
-    shows what everybody got: it stays pending there. It is `cat` because that is small and ends when we do.
+    which is us. The script must get each exactly once, so a silent process beside us reports what everybody gets.
     """
 
     def __init__(self) -> None:
+        self._reports, report = os.pipe()
         end, self._lifeline = os.pipe()
+        self._told = set()  # type: Set[int]
         self._pid = os.fork()
         if self._pid == 0:
-            try:
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                for number, fd in enumerate((end, nowhere, nowhere)):
-                    os.dup2(fd, number)
-                os.execvpe("cat", ["cat"], {"PATH": "/usr/bin:/bin"})  # noqa: S606 - no shell wanted
-            finally:
-                os._exit(127)
+            os.close(self._lifeline)
+            _testify(report, end)
+        os.close(report)
         os.close(end)
 
     def saw(self, number: int) -> bool:
         """Give the sender a moment: the processes of a job are signalled one after the other."""
         until = time.monotonic() + _WITNESS_S
-        while time.monotonic() < until:
-            if self._pending() >> (number - 1) & 1:
-                return True
-            time.sleep(_WITNESS_S / 20)
-        return False
+        while number not in self._told:
+            heard = select.select([self._reports], [], [], max(0, until - time.monotonic()))[0]
+            told = os.read(self._reports, 4096) if heard else b""
+            if not told:
+                return False
+            self._told.update(told)
+        self._told.remove(number)
+        return True
 
     def dismiss(self) -> None:
         """End it."""
         os.close(self._lifeline)
         os.waitpid(self._pid, 0)
 
-    def _pending(self) -> int:
-        pending = 0
-        with contextlib.suppress(OSError), open("/proc/{}/status".format(self._pid)) as status:
-            for line in status:
-                if line.startswith(("SigPnd:", "ShdPnd:")):
-                    pending |= int(line.split()[1], 16)
-        return pending
+
+def _testify(report: int, lifeline: int) -> None:
+    """Be the witness: the interpreter itself writes each signal's number to `report`, until our maker has ended."""
+    try:
+        os.set_blocking(report, False)
+        signal.set_wakeup_fd(report)
+        for number in _FORWARDED:
+            signal.signal(number, _nothing)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
+        os.read(lifeline, 1)
+    finally:
+        os._exit(0)
 
 
-def write_record(
-    directory: str,
-    suffix: str,
-    environ: Mapping[str, str],
-    started: float,
-    status: int,
-    peak: Optional[int],
-    failure: Optional[str],
-) -> None:
+def write_record(directory: str, suffix: str, environ: Mapping[str, str], status: int, facts: Dict[str, Any]) -> None:
     """Write the exit record; one that cannot be written is only complained about, Slurm knows the exit code too."""
     record = {
         "version": VERSION,
@@ -302,12 +300,10 @@ def write_record(
         "task": int(suffix[1:]) if suffix else None,
         "exit_code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
         "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
-        "started": started,
         "ended": time.time(),
         "host": os.uname().nodename,
-        "max_rss_kb": peak,
-        "wrapper_error": failure,
     }
+    record.update(facts)
     name = "exit{}.json".format(suffix)
     try:
         os.rename(write_temporary(directory, name, json.dumps(record).encode()), os.path.join(directory, name))
@@ -366,14 +362,14 @@ def _link(source: str, target: str) -> Callable[[], None]:
     temporary = "{}.{}".format(target, os.urandom(4).hex())
     try:
         os.link(source, temporary)
-        finish = _nothing
     except OSError as error:
         if error.errno == errno.ENOENT:
             raise
         os.symlink(source, temporary)
-        finish = lambda: _finish(source, temporary, "xb", target)  # noqa: E731 - one of three answers
+        os.rename(temporary, target)
+        return lambda: _finish(source, temporary, "xb", target)
     os.rename(temporary, target)
-    return finish
+    return _nothing
 
 
 def _finish(source: str, target: str, mode: str, name: Optional[str] = None) -> None:
@@ -387,7 +383,7 @@ def _finish(source: str, target: str, mode: str, name: Optional[str] = None) -> 
         complain("{}: {}: the output stays in {}".format(name or target, error.strerror, source))
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     return None
 
 

@@ -50,8 +50,8 @@ class Config:
     """Written as an octal string: `"022"`."""
     limits: dict[str, tuple[int, int]]
     """Soft and hard resource limits of sbatch by their lower-case names (`nofile`); null is unlimited."""
-    max_sessions: int = 256
-    max_sessions_per_user: int = 16
+    max_sessions: int = 512
+    max_sessions_per_user: int = 32
 
 
 class ConfigFile:

@@ -210,7 +210,9 @@ def test_a_folder_that_is_a_link_or_anothers_is_refused(helper: RunningHelper) -
     root.chmod(0o711)
     helper.configure(attempts_root=str(root))
     try:
-        (root / TENANT).symlink_to("/etc")
+        decoy = helper.room / "decoy"
+        decoy.mkdir()
+        (root / TENANT).symlink_to(decoy)
         assert say(helper, TENANT.encode() + b"\n").startswith(b"error no_folder ")
         (root / TENANT).unlink()
         (root / TENANT).mkdir()
@@ -219,7 +221,7 @@ def test_a_folder_that_is_a_link_or_anothers_is_refused(helper: RunningHelper) -
         (root / TENANT).rmdir()
         root.chmod(0o777)
         assert b"writable by nobody else" in say(helper, TENANT.encode() + b"\n")
-        assert os.stat("/etc").st_uid == 0
+        assert decoy.stat().st_uid == 0
     finally:
         helper.configure(attempts_root=str(helper.room / "attempts"))
 
@@ -264,9 +266,11 @@ def test_the_answer_survives_kill_9_of_session_and_helper(helper: RunningHelper,
     attempt = new_attempt()
     with hold(helper):
         assert submit(runner, attempt, wait_s=0.1) is None
-        for session in helper.sessions():
-            os.kill(session, signal.SIGKILL)
+        sessions = helper.sessions()
         helper.stop(signal.SIGKILL)
+        for session in sessions:
+            os.kill(session, signal.SIGKILL)
+        wait_until(lambda: not any(os.path.exists(f"/proc/{each}/exe") for each in sessions))
         with pytest.raises(RunnerUnavailable) as caught:
             runner.answer(TENANT, attempt)
         assert not caught.value.sent  # a dead idle session is noticed before anything is sent
