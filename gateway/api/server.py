@@ -1,6 +1,7 @@
 """Run the API on a socket, and end it without keeping anybody waiting."""
 
 from socket import socket
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -34,6 +35,12 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=_GRACE_S,
             )
         )
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        # uvicorn would note the signal and raise it again in the end, which kills the process before its services
+        # are closed. A second signal does not wait for anybody.
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         self._streams.close()

@@ -1,11 +1,15 @@
 """The API in a real server: logs followed while they grow, resumed, and handed over when the process ends."""
 
 import json
+import os
+import random
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +18,9 @@ import pytest
 
 from gateway.api.server import Server
 from gateway.client import GatewayClient, LogBytes
+from gateway.clock import SystemClock
+from gateway.db import schema
+from gateway.db.database import Database
 from gateway.states import Phase, Reason
 from gateway.wire import LogEnd
 from tests.unit.api_world import World, world
@@ -214,3 +221,46 @@ def test_a_body_above_the_limit_is_refused_before_it_was_sent(gateway: Running) 
     assert head.startswith("HTTP/1.1 413 ")
     assert "\r\nserver:" not in head.lower()
     assert "/problems/too-large" in head
+
+
+def test_the_process_answers_and_ends_in_order_when_asked_to(tmp_path: Path) -> None:
+    port = free_port()
+    cluster = {name: str(tmp_path / name) for name in ("runas_socket", "attempts_root", "wake_dir")}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "SGW_STATE_DIR": str(tmp_path),
+        "SGW_PORT": str(port),
+        "SGW_CLUSTERS": json.dumps({"dev": cluster}),
+    }
+    database = Database(f"sqlite:///{tmp_path}/gateway.db", clock=SystemClock())
+    schema.migrate(database)
+    database.dispose()
+    with subprocess.Popen(
+        [sys.executable, "-m", "gateway.app"], env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            eventually(lambda: answers(port, "/healthz") == 200)
+            assert answers(port, "/readyz") == 503
+            assert answers(port, "/v1/jobs") == 401
+            process.terminate()
+            _, logged = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    lines = [json.loads(line) for line in logged.splitlines()]
+    assert [line["status"] for line in lines if line["event"] == "request.answered"] == [401]
+
+
+def free_port() -> int:
+    """A port below the ephemeral range, so that no outgoing connection has it when the server comes to take it."""
+    for port in random.sample(range(20_000, 32_000), 50):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
+
+
+def answers(port: int, path: str) -> int | None:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"http://127.0.0.1:{port}{path}").status_code
+    return None
