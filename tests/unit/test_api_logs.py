@@ -4,14 +4,19 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
 
+from gateway.api.log_sources import AttemptSource
+from gateway.api.log_start import Start, Tail, TimeIndexes
 from gateway.api.sse import EventId, EventIdError
-from gateway.ids import AttemptId, JobId
+from gateway.ids import AttemptId, JobId, UnixUser
+from gateway.slurm.transport import Transport
 from gateway.states import Phase, Reason
-from tests.unit.api_world import World, world
+from logs.relay import Relay
+from tests.unit.api_world import Files, World, world
 
 JUNK = b"caf\xc3\xa9\n\xff\xfe\x00\n\xf0\x9f\x98\x80 end"
 
@@ -246,3 +251,37 @@ def test_event_ids_survive_the_round_trip() -> None:
         assert str(EventId.parse(text)) == text
     with pytest.raises(EventIdError, match="such as main"):
         EventId.parse("main.x.-/0:0")
+
+
+class WatchList:
+    """A relay that only remembers what it was asked to watch."""
+
+    def __init__(self) -> None:
+        self.watched: set[object] = set()
+
+    def offset_at(self, key: object, time: float) -> None:
+        return None
+
+    def watch(self, key: object, source: object, *, stream: str) -> None:
+        self.watched.add(key)
+
+    def unwatch(self, key: object) -> None:
+        self.watched.discard(key)
+
+
+def test_only_the_logs_asked_for_last_are_watched_and_none_of_an_ended_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.api.log_start._WATCHED_LOGS", 2)
+    relay, files = WatchList(), Files()
+    indexes = TimeIndexes(cast("Relay", relay))
+    start = Start(tail=Tail.parse("10s"))
+
+    def ask(number: int, *, live: bool) -> None:
+        attempt = AttemptId(f"{number}-main-1-00000000")
+        source = AttemptSource(transport=cast("Transport", files), user=UnixUser("ada"), attempt=attempt, name="stdout")
+        indexes.first_offset(start, source, "stdout", live=live)
+
+    for number in (1, 2, 1, 3):
+        ask(number, live=True)
+    assert relay.watched == {("1-main-1-00000000", "stdout"), ("3-main-1-00000000", "stdout")}
+    ask(1, live=False)
+    assert relay.watched == {("3-main-1-00000000", "stdout")}
