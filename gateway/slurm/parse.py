@@ -84,28 +84,27 @@ def recollection(job: SlurmJob) -> Outcome:
 
 
 def accounting(text: str, mark: str) -> tuple[list[Outcome], int]:
-    """Read sacct's answer; a job's steps only add the memory they used, as the largest task of any step."""
+    """Read sacct's answer, oldest first; a job's steps only add the memory they used, the largest task of any.
+
+    For up to 5 s slurmdbd shows a short job as ended, by user 0 and without a directory (seen on 22.05.8, with an
+    empty queue between slurmctld and slurmdbd). Such a record does not say whose it is and is left out.
+    """
     *records, rest = text.split(f"{mark}\n")
     unread = int(rest.strip() != "")
     outcomes: list[Outcome] = []
-    peaks: list[int] = []
+    current: str | None = None
     for record in records:
         fields = record.split(mark)
-        if len(fields) != len(ACCOUNTING_FIELDS):
+        job_id, dot, _step = fields[1].partition(".") if len(fields) == len(ACCOUNTING_FIELDS) else ("", "", "")
+        if not job_id.isdecimal():
             unread += 1
-            continue
-        job_id, dot, _step = fields[1].partition(".")
-        peak = values.size(fields[-2]) or 0
-        if not dot:
-            outcome = _outcome(fields)
-            unread += outcome is None
-            if outcome is not None:
-                outcomes.append(outcome)
-                peaks.append(peak)
-        elif outcomes and outcomes[-1].job_id == job_id:
-            peaks[-1] = max(peaks[-1], peak)
-    told = [replace(one, max_rss_kb=peak // 1024 or None) for one, peak in zip(outcomes, peaks, strict=True)]
-    return sorted(told, key=lambda one: one.submitted or 0), unread
+        elif not dot:
+            current = job_id if fields[0] else None
+            outcomes += [_outcome(fields)] if current else []
+        elif job_id == current:
+            peak_kb = (values.size(fields[-2]) or 0) // 1024
+            outcomes[-1] = replace(outcomes[-1], max_rss_kb=max(outcomes[-1].max_rss_kb or 0, peak_kb) or None)
+    return sorted(outcomes, key=lambda one: one.submitted or 0), unread
 
 
 def pools(text: str) -> list[PoolCapacity]:
@@ -178,10 +177,8 @@ def _job(fields: Sequence[str], workdir: str) -> SlurmJob:
     )
 
 
-def _outcome(fields: Sequence[str]) -> Outcome | None:
+def _outcome(fields: Sequence[str]) -> Outcome:
     workdir, raw_id, shown_id, uid, state, code, submitted, started, ended, elapsed, cpus, nodes, where = fields[:13]
-    if not raw_id.isdecimal() or not state:
-        return None
     array, underscore, task = shown_id.partition("_")
     exit_code, signal = values.exit_pair(code)
     return Outcome(

@@ -161,7 +161,9 @@ class Transport(Protocol):
         """Ask accounting for jobs, array tasks one by one (one query), oldest first. Empty without accounting.
 
         An id can come several times: after a requeue, and when Slurm used it again. User, submit time and working
-        directory tell whose it is. `since` (epoch seconds) is not later than the oldest of the submissions.
+        directory tell whose it is. Tasks cancelled before they started are one outcome without a task number, or none
+        at all when they were cancelled one by one (seen on 22.05.8). `since` (epoch seconds) is not later than the
+        oldest of the submissions.
         """
 
     def controller_outcome(self, job_id: SlurmJobId) -> list[Outcome]:
@@ -170,7 +172,9 @@ class Transport(Protocol):
     def accounting_settled(self) -> bool:
         """Say whether accounting knows all that the controller knows (its queue to slurmdbd is empty).
 
-        Only then does it count that `outcomes` has nothing. Never true without accounting.
+        Only then can it count that `outcomes` has nothing, and only some seconds after the job's last change: the
+        queue was seen empty while accounting knew nothing yet (0.5 s) or not whose job it was (5 s, on 22.05.8).
+        Without accounting nothing more will come: true.
         """
 
     def cancel(self, user: UnixUser, job_ids: Sequence[str], *, signal: str | None = None) -> CommandResult:

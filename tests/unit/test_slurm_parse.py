@@ -127,6 +127,14 @@ def test_cancelled_by_somebody_is_cancelled() -> None:
     assert outcomes[0].state == "CANCELLED"
 
 
+def test_a_record_that_does_not_say_whose_it_is_is_left_out() -> None:
+    anonymous = accounted("37").removeprefix("/a/dir").replace("1004", "0")
+    text = accounted("37", peak="") + anonymous + accounted("37.batch", peak="2097152")
+    outcomes, unread = parse.accounting(text, MARK)
+    assert [(one.uid, one.max_rss_kb) for one in outcomes] == [(1004, None)]
+    assert unread == 0
+
+
 def test_damaged_accounting_is_counted() -> None:
     text = accounted() + record("half", "a", "record") + accounted("37") + "tail"
     outcomes, unread = parse.accounting(text, MARK)
