@@ -21,7 +21,8 @@ from gateway.db.database import Database, Transaction
 from gateway.errors import ClusterError
 from gateway.ids import AttemptId, SlurmJobId, StepId, UnixUser
 from gateway.jobs import facts
-from gateway.jobs.lifecycle import Move, advance
+from gateway.jobs.lifecycle import advance
+from gateway.jobs.moves import Move
 from gateway.services import Services
 from gateway.slurm.transport import Observation
 from gateway.states import LIVE_IN_SLURM, Phase, Reason

@@ -24,7 +24,8 @@ from gateway.db.database import Transaction
 from gateway.errors import ClusterUnreachable
 from gateway.ids import JobId, StepId, UnixUser, attempt_id
 from gateway.jobs import facts
-from gateway.jobs.lifecycle import Move, NewAttempt, advance
+from gateway.jobs.lifecycle import advance, lock_accounts
+from gateway.jobs.moves import Move, NewAttempt
 from gateway.jobs.spec import JobSpec
 from gateway.services import Services
 from gateway.slurm.answers import Accepted, Refused, SbatchVerdict, read_answer
@@ -75,33 +76,37 @@ class Dispatcher:
 
     def run_once(self) -> bool:
         """Record what landed, launch what is due; returns whether anything happened."""
-        landings = self._take_landings()
-        room = self._settings.submit_parallel * _IN_FLIGHT_PER_SBATCH - (self._in_flight - len(landings))
+        landed = self._land()
+        room = self._settings.submit_parallel * _IN_FLIGHT_PER_SBATCH - self._in_flight
         with self._services.database.begin() as transaction:
-            if landings:
-                _record(transaction, landings)
             launches, ended = self._intend(transaction, room)
-        # Counted only after the commit: a failed transaction leaves its landings to `doubt.py`.
-        self._in_flight += len(launches) - len(landings)
-        self._keeper.let_go([landing.launch.lease for landing in landings])
+        self._in_flight += len(launches)
         self._keeper.keep([launch.lease for launch in launches])
         for launch in launches:
             self._pool.submit(self._carry_out, launch)
-        return bool(landings or launches or ended)
+        return bool(landed or launches or ended)
 
     def close(self) -> None:
         """Wait for the sbatch calls under way and record their answers."""
         self._pool.shutdown(wait=True)
-        landings = self._take_landings()
-        if landings:
-            with self._services.database.begin() as transaction:
-                _record(transaction, landings)
+        self._land()
 
-    def _take_landings(self) -> list[Landing]:
+    def _land(self) -> int:
+        """Record the answers that came; returns how many."""
         landings = []
         while not self._landed.empty():
             landings.append(self._landed.get())
-        return landings
+        if not landings:
+            return 0
+        try:
+            with self._services.database.begin() as transaction:
+                _record(transaction, landings)
+        finally:
+            # Also when nothing could be recorded: the answers lie in the attempt directories too, and `doubt.py` finds
+            # them there once nobody renews these leases.
+            self._in_flight -= len(landings)
+            self._keeper.let_go([landing.launch.lease for landing in landings])
+        return len(landings)
 
     def _intend(self, transaction: Transaction, room: int) -> tuple[list[Launch], int]:
         """Claim due steps and record the intent to submit them."""
@@ -189,6 +194,7 @@ def _intent(launch: Launch) -> Move:
 
 def _record(transaction: Transaction, landings: Sequence[Landing]) -> None:
     """Record answers: facts first and always, decisions where still current."""
+    lock_accounts(transaction, [landing.launch.lease.step for landing in landings])
     moves = []
     for landing in landings:
         lease = landing.launch.lease

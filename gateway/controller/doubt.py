@@ -18,7 +18,8 @@ from gateway.db.database import Transaction
 from gateway.errors import ClusterUnreachable
 from gateway.ids import AttemptId, SlurmJobId, StepId, UnixUser
 from gateway.jobs import facts
-from gateway.jobs.lifecycle import Move, advance
+from gateway.jobs.lifecycle import advance, lock_accounts
+from gateway.jobs.moves import Move
 from gateway.services import Services
 from gateway.slurm.answers import read_answer
 from gateway.states import Phase, Reason
@@ -93,6 +94,7 @@ class Doubter:
 
 
 def _apply(transaction: Transaction, settled: Sequence[tuple[Lease, Any, Settled]]) -> None:
+    lock_accounts(transaction, [lease.step for lease, _, _ in settled])
     moves = []
     for lease, row, verdict in settled:
         match verdict:

@@ -17,7 +17,8 @@ from gateway.errors import ClusterError
 from gateway.ids import AttemptId, SlurmJobId, StepId, UnixUser
 from gateway.jobs import facts
 from gateway.jobs.facts import moment
-from gateway.jobs.lifecycle import Move, advance
+from gateway.jobs.lifecycle import advance, lock_accounts
+from gateway.jobs.moves import Move
 from gateway.services import Services
 from gateway.slurm.runner import ReadRequest
 from gateway.slurm.states import phase_of, verdict_of
@@ -141,6 +142,7 @@ def _bound_before_restart(row: Any) -> bool:
 
 
 def _apply(transaction: Transaction, settled: Sequence[tuple[Lease, Any, Verdict]]) -> None:
+    lock_accounts(transaction, [lease.step for lease, _, _ in settled])
     moves = []
     for lease, row, verdict in settled:
         match verdict:

@@ -11,11 +11,15 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
+import structlog
 
 from gateway.db import tables
 from gateway.db.database import Database, Transaction
 from gateway.ids import StepId
+from gateway.jobs.lifecycle import lock_accounts
 from gateway.states import Phase
+
+log = structlog.get_logger()
 
 s = tables.steps.c
 
@@ -35,16 +39,16 @@ def claim(
 ) -> list[Lease]:
     """Take up to `limit` due steps of a phase that nobody holds, in the order of priority, then age."""
     free = sa.or_(s.lease_holder.is_(None), s.lease_expires_at <= transaction.now)
-    due = (
-        sa.select(s.id)
-        .where(s.cluster == cluster, s.phase == phase, s.due_at <= transaction.now, free)
-        .order_by(s.rank, s.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
+    due = sa.and_(s.cluster == cluster, s.phase == phase, s.due_at <= transaction.now, free)
+    found = sa.select(s.id).where(due).order_by(s.rank, s.id).limit(limit)
+    steps = [StepId(step) for step in transaction.execute(found).scalars()]
+    if not steps:
+        return []
+    # Accounts before steps, as everywhere. Another controller may have been quicker, hence `due` once more.
+    lock_accounts(transaction, steps)
     taken = transaction.execute(
         tables.steps.update()
-        .where(s.id.in_(due.scalar_subquery()))
+        .where(s.id.in_(steps), due)
         .values(
             lease_holder=holder,
             lease_token=s.lease_token + 1,
@@ -105,13 +109,17 @@ class LeaseKeeper:
             kept = list(self._kept.values())
         if kept:
             with self._database.begin() as transaction:
+                lock_accounts(transaction, [lease.step for lease in kept])
                 until = transaction.now + timedelta(seconds=self.lease_s)
                 _only_mine(transaction, kept, {"lease_expires_at": until})
 
     def run(self) -> None:
-        """Renew until stopped."""
+        """Renew until stopped; a database that is away for a moment does not end it."""
         while not self._stop.wait(self._every_s):
-            self.renew()
+            try:
+                self.renew()
+            except Exception:
+                log.exception("leases.not_renewed")
 
     def stop(self) -> None:
         """End `run`."""

@@ -11,7 +11,8 @@ from gateway.db.database import Transaction
 from gateway.errors import Forbidden, NotFound
 from gateway.ids import JobId, StepId
 from gateway.jobs import facts, read
-from gateway.jobs.lifecycle import Move, advance
+from gateway.jobs.lifecycle import advance
+from gateway.jobs.moves import Move
 from gateway.services import Services
 from gateway.states import FINAL, Phase, Reason
 from gateway.wire import JobView

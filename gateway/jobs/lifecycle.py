@@ -5,9 +5,7 @@ without conditions. What we make of it is a *decision*: it comes here as a `Move
 and lease, and either applies as a whole or not at all.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -15,44 +13,13 @@ from sqlalchemy import bindparam
 
 from gateway.db import tables
 from gateway.db.database import Transaction
-from gateway.errors import GatewayFault
-from gateway.ids import AttemptId, JobId, StepId
-from gateway.states import FINAL, MOVES, STATE_OF, Phase, Reason, job_phase
+from gateway.ids import JobId, StepId
+from gateway.jobs.moves import IllegalMove, Move, NewAttempt, check, is_current
+from gateway.states import FINAL, STATE_OF, Phase, Reason, job_phase
+
+__all__ = ["IllegalMove", "Move", "NewAttempt", "advance", "create", "lock_accounts"]
 
 MAIN_STEP: Final = "main"
-
-
-class IllegalMove(GatewayFault):
-    """A move was decided that the table of moves does not allow."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewAttempt:
-    """The intent to run one sbatch, recorded before it runs."""
-
-    id: AttemptId
-    number: int
-    sbatch_deadline: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """A decision about one step."""
-
-    step: StepId
-    version: int
-    """The step's version that the decision was made on."""
-    to: Phase
-    reason: Reason
-    actor: str
-    """`controller`, `collector`, or `user:<name>`."""
-    lease_token: int | None = None
-    """The fencing token, where the decision was made under a lease. It must still be the newest."""
-    message: str | None = None
-    due_at: datetime | None = None
-    """Not to be acted on before; at once when left out."""
-    new_attempt: NewAttempt | None = None
-    keep_lease: bool = False
 
 
 def create(transaction: Transaction, *, job: Mapping[str, Any], step: str = MAIN_STEP) -> JobId:
@@ -88,12 +55,16 @@ def advance(transaction: Transaction, moves: Sequence[Move]) -> set[StepId]:
     """Apply decisions; returns the steps that moved.
 
     A decision made on an older version, or under a lease that was lost, is dropped: whoever moved the step since has
-    seen more. Raises IllegalMove, and nothing applies, if a decision breaks the table of moves.
+    seen more. So is the second of two on one step. Raises IllegalMove, and nothing applies, if a decision breaks the
+    table of moves.
     """
+    if not moves:
+        return set()
     current = _lock(transaction, [move.step for move in moves])
-    apply = [move for move in moves if _is_current(move, current.get(move.step), transaction.now)]
+    valid = [move for move in moves if is_current(move, current.get(move.step), transaction.now)]
+    apply = list({move.step: move for move in reversed(valid)}.values())
     for move in apply:
-        _check(move, Phase(current[move.step].phase))
+        check(move, Phase(current[move.step].phase))
     if not apply:
         return set()
     _insert_attempts(transaction, apply, current)
@@ -110,12 +81,23 @@ def advance(transaction: Transaction, moves: Sequence[Move]) -> set[StepId]:
     return {move.step for move in apply}
 
 
+def lock_accounts(transaction: Transaction, step_ids: Collection[StepId]) -> None:
+    """Lock the accounts of steps, before anything else that belongs to them.
+
+    Whoever writes facts or leases and then decides in the same transaction calls this first: locks are always taken
+    in the order account, job, step, attempt, or two transactions could wait for each other in a circle.
+    """
+    if transaction.connection.dialect.name == "sqlite" or not step_ids:
+        return
+    s, j = tables.steps.c, tables.jobs.c
+    wanted = sa.select(j.tenant_id).join(tables.steps, s.job_id == j.id).where(s.id.in_(step_ids)).distinct()
+    transaction.lock_tenants(set(transaction.execute(wanted).scalars()))
+
+
 def _lock(transaction: Transaction, step_ids: Sequence[StepId]) -> dict[StepId, Any]:
     """Lock account, job, step and attempt of every step, always in this order, and return their rows."""
+    lock_accounts(transaction, step_ids)
     s, j, a = tables.steps.c, tables.jobs.c, tables.attempts.c
-    wanted = sa.select(j.tenant_id).join(tables.steps, s.job_id == j.id).where(s.id.in_(step_ids)).distinct()
-    if transaction.connection.dialect.name != "sqlite":
-        transaction.lock_tenants(set(transaction.execute(wanted).scalars()))
     rows = sa.select(
         *(s.id, s.job_id, s.name, s.phase, s.version, s.tries, s.attempt_id, s.lease_holder, s.lease_token),
         *(s.lease_expires_at, j.tenant_id, j.cluster, j.unix_user, j.uid),
@@ -125,20 +107,6 @@ def _lock(transaction: Transaction, step_ids: Sequence[StepId]) -> dict[StepId, 
     rows = rows.join(tables.jobs, s.job_id == j.id).outerjoin(tables.attempts, a.id == s.attempt_id)
     rows = rows.where(s.id.in_(step_ids)).order_by(j.id, s.id).with_for_update(of=[tables.jobs, tables.steps])
     return {StepId(row.id): row for row in transaction.execute(rows)}
-
-
-def _is_current(move: Move, row: Any, now: datetime) -> bool:
-    if row is None or row.version != move.version:
-        return False
-    if move.lease_token is not None:
-        return bool(row.lease_token == move.lease_token and row.lease_holder is not None)
-    leased = row.lease_holder is not None and row.lease_expires_at is not None and row.lease_expires_at > now
-    return not leased
-
-
-def _check(move: Move, at: Phase) -> None:
-    if move.to not in MOVES[at]:
-        raise IllegalMove(f"step {move.step} may not go from {at} to {move.to} ({move.reason})")
 
 
 def _insert_attempts(transaction: Transaction, moves: Sequence[Move], current: Mapping[StepId, Any]) -> None:
