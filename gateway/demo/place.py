@@ -7,8 +7,6 @@ from pathlib import Path
 from gateway.devcluster.settings import DevSettings
 
 CLUSTER = "dev"
-PORT_OFFSET = 80
-"""The API listens this far above the dev cluster's first port."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,11 +14,19 @@ class Place:
     """The demo gateway's files and addresses."""
 
     cluster: DevSettings
+    name: str = "gateway"
+    """Folder below the cluster's state directory; `sgw dev env` looks for the one called `gateway`."""
+    port_offset: int = 80
+    """The API listens this far above the dev cluster's first port."""
+    sbatch: str = "/usr/bin/sbatch"
+    """What the helper runs; tests put something slower in its place."""
+    settings: str = ""
+    """Further lines of TOML for the gateway, before its clusters."""
 
     @property
     def home(self) -> Path:
-        """Root's own folder with what `sgw dev env` prints."""
-        return self.cluster.root / "gateway"
+        """Root's own folder with configuration, tokens and what `sgw dev env` prints."""
+        return self.cluster.root / self.name
 
     @property
     def state(self) -> Path:
@@ -45,31 +51,31 @@ class Place:
     @property
     def attempts(self) -> Path:
         """Attempt directories, on what the nodes share."""
-        return self.cluster.root / "attempts"
+        return self.cluster.root / f"{self.name}-attempts"
 
     @property
     def wake(self) -> Path:
         """Where ended jobs leave a hint."""
-        return self.cluster.root / "wake"
+        return self.cluster.root / f"{self.name}-wake"
 
     @property
     def port(self) -> int:
         """The API's port."""
-        return self.cluster.base_port + PORT_OFFSET
+        return self.cluster.base_port + self.port_offset
 
     @property
     def url(self) -> str:
         """The API's address."""
         return f"http://127.0.0.1:{self.port}"
 
-    def gateway_toml(self, *, database_url: str = "") -> str:
+    def gateway_toml(self) -> str:
         """Write the gateway's settings."""
-        database = f"database_url = {json.dumps(database_url)}\n" if database_url else ""
         return f"""\
 # Made by the demo. The same keys, with other values, run a production gateway.
 state_dir = {json.dumps(str(self.state))}
-{database}host = "127.0.0.1"
+host = "127.0.0.1"
 port = {self.port}
+{self.settings}
 
 [clusters.{CLUSTER}]
 slurm_conf = {json.dumps(str(self.cluster.slurm_conf))}
@@ -86,5 +92,6 @@ accounting = {str(self.cluster.accounting).lower()}
             "prefixes": [self.cluster.user_prefix],
             "attempts_root": str(self.attempts),
             "slurm_conf": str(self.cluster.slurm_conf),
+            "sbatch": self.sbatch,
         }
         return json.dumps(document, indent=2) + "\n"

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import stat
 from pathlib import Path
 
@@ -13,33 +14,46 @@ from gateway.devcluster import processes
 from gateway.devcluster.commands import clean_env, run, wait_until
 from gateway.devcluster.ledger import Ledger
 
-RUNAS = "gateway-runas"
-SERVE = "gateway-serve"
 
-
-def start(place: Place, ledger: Ledger, *, database_url: str = "") -> None:
-    """Start what is not running and wait until the gateway is ready; a changed checkout is started anew."""
+def start(place: Place, ledger: Ledger) -> None:
+    """Start what is not running and wait until the gateway is ready."""
     user = place.cluster.gateway_user
     _make_folders(place)
     _write(place.runas_config, place.runas_json())
-    _write(place.config, place.gateway_toml(database_url=database_url))
+    _write(place.config, place.gateway_toml())
     program = find_program(user, copies=place.home / "program")
-    if processes.find(ledger, RUNAS) is None:
+    if processes.find(ledger, runas_name(place)) is None:
         _start_helper(place, ledger, program)
-    if processes.find(ledger, SERVE) is None:
+    if processes.find(ledger, serve_name(place)) is None:
         _start_gateway(place, ledger, program)
-    log = _log(place, SERVE)
+    log = _log(place, serve_name(place))
     wait_until(lambda: _ready(place), what=f"the gateway at {place.url}", seconds=45, log=log)
     _write(place.home / "url", place.url + "\n")
 
 
-def stop(ledger: Ledger) -> None:
+def serve_name(place: Place) -> str:
+    """Name the supervisor's process in the ledger."""
+    return f"{place.name}-serve"
+
+
+def runas_name(place: Place) -> str:
+    """Name the privileged helper's process in the ledger."""
+    return f"{place.name}-runas"
+
+
+def stop(place: Place, ledger: Ledger) -> None:
     """Stop the gateway and its helper; jobs on the cluster go on."""
-    for name in (SERVE, RUNAS):
+    for name in (serve_name(place), runas_name(place)):
         proc = processes.find(ledger, name)
         if proc is not None:
             processes.stop(proc, patience=30)
             ledger.gone("process", name)
+
+
+def remove(place: Place) -> None:
+    """Delete a stopped gateway's files and its attempts' directories."""
+    for folder in (place.home, place.attempts, place.wake):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def operator_token(place: Place, program: Program | None = None) -> str:
@@ -82,15 +96,17 @@ def _start_helper(place: Place, ledger: Ledger, program: Program) -> None:
     folder = Path(program.path[0]) / "gateway" / "runas" if program.path else Path(_here()) / "runas"
     argv = [program.python, "-I", str(folder), "--socket", str(place.runas_socket)]
     argv += ["--config", str(place.runas_config)]
-    processes.start_detached(argv, name=RUNAS, ledger=ledger, log=_log(place, RUNAS))
-    wait_until(place.runas_socket.exists, what="the privileged helper", seconds=15, log=_log(place, RUNAS))
+    processes.start_detached(argv, name=runas_name(place), ledger=ledger, log=_log(place, runas_name(place)))
+    wait_until(place.runas_socket.exists, what="the privileged helper", seconds=15, log=_log(place, runas_name(place)))
 
 
 def _start_gateway(place: Place, ledger: Ledger, program: Program) -> None:
     argv = [program.python, "-m", "gateway.cli", "serve", "--config", str(place.config)]
     environment = clean_env(**program.environment, SLURM_CONF=str(place.cluster.slurm_conf))
     user = place.cluster.gateway_user
-    processes.start_detached(argv, name=SERVE, ledger=ledger, log=_log(place, SERVE), env=environment, user=user)
+    processes.start_detached(
+        argv, name=serve_name(place), ledger=ledger, log=_log(place, serve_name(place)), env=environment, user=user
+    )
 
 
 def _ready(place: Place) -> bool:

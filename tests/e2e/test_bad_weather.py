@@ -1,0 +1,109 @@
+"""Processes die and Slurm stops answering: nothing is lost, nothing runs twice, and nobody is told stories."""
+
+import os
+import signal
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.demo.place import Place
+from gateway.devcluster.cluster import DevCluster
+from gateway.states import Phase, State
+from tests.live import Live, eventually, running
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def slow(dev_cluster: DevCluster) -> Iterator[Live]:
+    """A gateway whose sbatch answers three seconds after Slurm accepted the job, with short leases."""
+    script = dev_cluster.root / "bin" / "slow-sbatch"
+    script.write_text('#!/bin/sh\nanswer=$(sbatch "$@") || exit\nsleep 3\necho "$answer"\n')
+    script.chmod(script.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+    place = Place(
+        cluster=dev_cluster.settings,
+        name="gateway-slow",
+        port_offset=91,
+        sbatch=str(script),
+        settings="lease_s = 4\nlease_renew_s = 1\n",
+    )
+    with running(dev_cluster, place) as live:
+        yield live
+
+
+def runs_of(marker: Path) -> int:
+    return len(marker.read_text().splitlines()) if marker.exists() else 0
+
+
+def marker_for(live: Live, name: str) -> Path:
+    marker = live.cluster.root / "home" / "sgwdemo-ada" / f"{name}-{time.monotonic_ns()}"
+    marker.unlink(missing_ok=True)
+    return marker
+
+
+def test_a_controller_killed_between_sbatch_and_its_answer_adopts_the_job(slow: Live):
+    marker = marker_for(slow, "adopted")
+    job = slow.submit(f"echo ran >> {marker}; echo done")
+    eventually(lambda: slow.client().job(job.id).phase is Phase.SUBMITTING, what="the intent")
+    eventually(lambda: list(slow.place.attempts.glob(f"*/{job.id}-*/launch")), what="sbatch's start")
+    slow.kill("gateway.worker")
+    ended = slow.finish(job, within_s=90)
+    assert ended.state is State.COMPLETED
+    assert ended.attempt == 1
+    assert runs_of(marker) == 1
+
+
+def test_every_job_of_a_burst_survives_kills_of_all_processes(slow: Live):
+    marker = marker_for(slow, "burst")
+    jobs = [slow.submit(f"echo $SGW_JOB_ID >> {marker}") for _ in range(8)]
+    for _ in range(3):
+        slow.kill("gateway.worker")
+        eventually(lambda: slow.pids("gateway.worker"), what="a new controller")
+        time.sleep(1)  # lets the new controller get somewhere before it is killed, too
+    slow.kill("gateway.app")
+    eventually(lambda: slow.pids("gateway.app"), what="a new API")
+    with slow.http() as http:
+        eventually(lambda: _answers(http.base_url), what="the API's answer")
+    for job in jobs:
+        assert slow.finish(job, within_s=120).state is State.COMPLETED
+    ran = marker.read_text().split()
+    assert sorted(ran, key=int) == sorted((job.id for job in jobs), key=int)
+
+
+def _answers(url: object) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz", timeout=2).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_while_slurmctld_is_down_jobs_are_accepted_and_wait(live: Live):
+    live.cluster.stop("slurmctld")
+    try:
+        eventually(lambda: live.http().get("/readyz").status_code == 503, what="/readyz saying so", within_s=60)
+        job = live.submit("echo after the storm")
+        assert job.state is State.PENDING
+        assert live.client().job(job.id).state is State.PENDING
+    finally:
+        live.cluster.start("slurmctld")
+    ended = live.finish(job, within_s=120)
+    assert ended.state is State.COMPLETED
+    assert live.output(job) == "after the storm\n"
+
+
+def test_a_slurmctld_that_hangs_fails_no_job(live: Live):
+    running_job = live.submit("sleep 8; echo survived")
+    eventually(lambda: live.client().job(running_job.id).phase is Phase.RUNNING, what="the start")
+    pid = live.cluster.pid("slurmctld")
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(12)  # longer than one query's patience, and than the job
+        assert live.client().job(running_job.id).state is State.RUNNING
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert live.finish(running_job, within_s=120).state is State.COMPLETED
