@@ -75,8 +75,9 @@ class Files:
 class InProcess(httpx.BaseTransport):
     """Sends requests straight into the app. For answers that end by themselves."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, runner: asyncio.Runner) -> None:
         self._inner = httpx.ASGITransport(app)
+        self._runner = runner
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         async def exchange() -> httpx.Response:
@@ -86,7 +87,7 @@ class InProcess(httpx.BaseTransport):
             body = b"".join([part async for part in answer.stream])
             return httpx.Response(answer.status_code, headers=answer.headers, stream=httpx.ByteStream(body))
 
-        return asyncio.run(exchange())
+        return self._runner.run(exchange())
 
 
 @dataclass(kw_only=True)
@@ -95,6 +96,7 @@ class World:
     files: Files
     tokens: Mapping[str, str]
     app: Any
+    runner: asyncio.Runner
 
     @property
     def streams(self) -> Streams:
@@ -104,7 +106,7 @@ class World:
     def client(self, who: str | None = "ada") -> httpx.Client:
         """A client of acme's ada (member), bob (member) or root (operator), or globex' eve (admin)."""
         headers = {"Authorization": f"Bearer {self.tokens[who]}"} if who else {}
-        return httpx.Client(transport=InProcess(self.app), base_url="http://gateway", headers=headers)
+        return httpx.Client(transport=InProcess(self.app, self.runner), base_url="http://gateway", headers=headers)
 
     def restart(self) -> None:
         """Forget everything that is not in the database."""
@@ -161,13 +163,15 @@ def world(folder: Path, **settings: object) -> Iterator[World]:
         runners={"dev": cast("Runner", files)},
     )
     made = _people(services)
-    gateway = World(services=services, files=files, tokens=made, app=create_app(services))
-    try:
-        yield gateway
-    finally:
-        gateway.streams.close()
-        writer.stop()
-        database.dispose()
+    # One event loop for all requests: making one for each costs more than most requests.
+    with asyncio.Runner() as runner:
+        gateway = World(services=services, files=files, tokens=made, app=create_app(services), runner=runner)
+        try:
+            yield gateway
+        finally:
+            gateway.streams.close()
+            writer.stop()
+            database.dispose()
 
 
 def _settings(folder: Path, changes: Mapping[str, object]) -> Settings:
