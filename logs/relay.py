@@ -69,10 +69,12 @@ class Relay:
         """Follow one stream, or several as one. Raises RelayClosed."""
         with self._lock:
             entries = [self._entry(target.key, target.stream, target.source) for target in targets]
+            idle = [entry for entry in entries if not entry.followers]
             for entry in entries:
                 entry.followers += 1
         for entry in entries:
             entry.feed.stir(self._monotonic())
+        for entry in idle:  # it may be read once a second only
             self._poller.hurry(entry)
         strands = [
             Strand(entry.feed, target.start, self._clock) for entry, target in zip(entries, targets, strict=True)

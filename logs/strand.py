@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum, auto
 
 from logs.chunk import Break, Chunk, Gap
@@ -109,14 +110,18 @@ class Strand:
         era = self._era
         assert era is not None  # noqa: S101  (only a placed strand is asked to read)
         view = self.feed.view(era, self.cursor.offset)
+        if view.frontier.generation != era:
+            return None  # the feed has moved on since: the next take() says how
         wanted = max(0, min(self.feed.tuning.chunk, view.frontier.offset - self.cursor.offset))
         seen = self.feed.source.read(*span(self.cursor, wanted))
         short = seen.size < view.frontier.offset or len(seen.data) < wanted
-        if short or seen.identity is None or seen.identity != view.identity or era != view.frontier.generation:
+        if short or seen.identity is None or seen.identity != view.identity:
             return self._await_feed(view)
         why = broken(self.cursor, view.identity, seen)
         if why is not None:
             return self._gap(why, self.cursor.offset, era)
+        if self.cursor.offset > view.frontier.offset:
+            return self._await_feed(view)  # ahead of the feed, which would not notice for us if the file shrank
         if not self._verified:
             self._verified = True
             before = seen.data[: self.cursor.overlap]
@@ -133,11 +138,9 @@ class Strand:
             return None
         self._verified = True
         frontier = view.frontier
-        skipped = Cursor(
-            generation=self.cursor.generation,
-            offset=max(frontier.offset, self.cursor.offset),
-            check=frontier.check,
-        )
+        if self.cursor.offset >= frontier.offset:
+            return None  # nothing is missed: the next take() says that this is the end
+        skipped = replace(frontier, generation=self.cursor.generation)
         return self._gap(Break.VANISHED, frontier.offset, frontier.generation, onto=skipped)
 
     def _replayed(self, seen: Slice, view: View) -> Chunk | None:

@@ -1,5 +1,7 @@
 """Followers get exactly the file's bytes, whatever the writer and the network do."""
 
+import hashlib
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -12,11 +14,12 @@ from logs.memory import MemorySource
 from logs.strand import Strand
 from logs.tuning import Tuning
 
+LONG = b"(something long)"
 PIECES = st.one_of(
-    st.sampled_from(["é", "€", "😀", "line\n", "\0", "a\0\0b", "x" * 70]).map(str.encode),
+    st.sampled_from(["é", "€", "😀", "line\n", "\0", "a\0\0b"]).map(str.encode),
     st.binary(max_size=12),
     st.text(max_size=8).map(str.encode),
-    st.sampled_from([b"\xe2", b"\x82", b"\xac", b"\xf0\x9f", b"\x98", b"\0\0\0\0", b"z" * 200]),
+    st.sampled_from([b"\xe2", b"\x82", b"\xac", b"\xf0\x9f", b"\x98", b"\0\0\0\0", LONG]),
 )
 
 
@@ -65,23 +68,28 @@ class FollowedLog(RuleBasedStateMachine):
         self.source = MemorySource(born)
         self.history = [born or b""]  # every content the file had as one generation, at its longest
         self.tuning = tuning(chunk, window)
-        self.now = 0.0
+        self.now, self.pieces = 0.0, 0
         self.clients: list[tuple[Copy, Follower]] = []
         self.restart_reader()
         self.connect()
+
+    def written(self, piece: bytes) -> bytes:
+        """Long pieces never repeat: 64 equal bytes at the same offset are what no cursor can tell apart."""
+        self.pieces += 1
+        return piece.replace(LONG, hashlib.sha512(b"%d" % self.pieces).hexdigest().encode())
 
     def content(self) -> bytes:
         return self.source.read(0, 1 << 30).data
 
     @rule(piece=PIECES)
     def append(self, piece):
-        self.source.append(piece)
+        self.source.append(self.written(piece))
         self.history[-1] = self.content()
 
     @rule(piece=PIECES)
     def replace(self, piece):
-        self.source.replace(piece)
-        self.history.append(piece)
+        self.source.replace(self.written(piece))
+        self.history.append(self.content())
 
     @rule(share=st.floats(0, 0.99))
     def truncate(self, share):

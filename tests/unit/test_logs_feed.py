@@ -249,6 +249,21 @@ def test_a_log_replaced_just_before_a_follower_reads_for_itself_is_not_taken_for
     assert joined(items) == LINES.upper()
 
 
+def test_a_cursor_ahead_of_the_feed_is_trusted_only_when_the_feed_has_come_there():
+    source = MemorySource(b"")
+    desk = Desk(source)
+    desk.look()
+    source.append(LINES)
+    reader = desk.follow(Cursor(generation=2, offset=90, check=fingerprint(LINES[:90])))
+    assert reader.take(timeout=0) is None
+    source.truncate(0)
+    desk.look()
+    assert gaps(everything(reader)) == [(Break.TRUNCATED, 2, 90, 90)]
+    source.append(LINES)
+    desk.look()
+    assert joined(everything(reader)) == LINES
+
+
 def test_a_cursor_of_an_earlier_generation_is_not_trusted_even_if_its_bytes_agree():
     """A program that was started again writes the same first lines."""
     source = MemorySource(LINES)

@@ -84,14 +84,16 @@ def test_a_log_that_stays_shorter_than_announced_ends_incomplete(relay):
     assert ended(items).complete is False
 
 
-def test_many_followers_share_one_reader(relay):
+def test_many_followers_share_one_reader():
+    relay = Relay(Tuning(fast=1000, slow=1000, threads=1))
     source = MemorySource(b"x" * 100)
     followers = [relay.follow(Target(key="a", source=source)) for _ in range(50)]
     relay.finish("a")
     for follower in followers:
         assert text(drain(follower)) == b"x" * 100
         follower.close()
-    assert source.reads < 20, "followers read for themselves"
+    assert source.reads <= 5, "followers read for themselves, or make the relay read"
+    relay.close()
 
 
 def test_two_streams_are_followed_as_one_and_end_together(relay):
