@@ -5,7 +5,6 @@ complete, changes no job.
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -15,11 +14,12 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.controller.watch import Believed, Findings, Stray, compare
+from gateway.controller.cancelling import Canceller
+from gateway.controller.watch import Believed, Findings, compare
 from gateway.db import tables
 from gateway.db.database import Database, Transaction
 from gateway.errors import ClusterError
-from gateway.ids import AttemptId, SlurmJobId, StepId, UnixUser
+from gateway.ids import AttemptId, SlurmJobId, StepId
 from gateway.jobs import facts
 from gateway.jobs.lifecycle import advance
 from gateway.jobs.moves import Move
@@ -32,8 +32,6 @@ log = structlog.get_logger()
 ACTOR: Final = "collector"
 _LEASE: Final = timedelta(seconds=15)
 _CAPACITY_EVERY_S: Final = 15.0
-_CANCEL_AGAIN_S: Final = 10.0
-"""scancel is repeated while the job is still there: the first may have come before slurmctld knew the job."""
 _WATCHED: Final = (*LIVE_IN_SLURM, Phase.SUBMITTING)
 
 
@@ -47,7 +45,7 @@ class Collector:
         self._transport = services.transports[cluster]
         self._boot_time: int | None = None
         self._capacity_at = 0.0
-        self._cancelled: dict[str, float] = {}
+        self._canceller = Canceller(services, cluster)
         self.cost_s = 0.0
         """CPU and waiting of the last tick: the pause between two grows with it."""
 
@@ -66,7 +64,7 @@ class Collector:
         findings = compare(look, [_believed(row) for row in rows.values()], same_memory=same_memory)
         moved = self._apply(look, findings, rows)
         self._boot_time = look.boot_time
-        self._cancel(rows, findings.strays)
+        self._canceller.cancel(rows, findings.strays)
         self._note_capacity()
         self.cost_s = time.monotonic() - started
         return moved
@@ -99,7 +97,7 @@ class Collector:
         query = (
             sa.select(s.id.label("step_id"), s.version, s.phase, s.name.label("step"), s.job_id, a.id, a.uid)
             .add_columns(a.unix_user, a.slurm_job_id, a.slurm_submitted, a.missing_looks, a.slurm_state, a.slurm_reason)
-            .add_columns(j.cancel_requested_at, j.array_tasks)
+            .add_columns(j.cancel_requested_at, j.array_tasks, j.tenant_id)
             .join(tables.attempts, a.id == s.attempt_id)
             .join(tables.jobs, j.id == s.job_id)
             .where(s.cluster == self._cluster, s.phase.in_(_WATCHED))
@@ -109,6 +107,9 @@ class Collector:
 
     def _apply(self, look: Observation, findings: Findings, rows: Mapping[AttemptId, Any]) -> bool:
         with self._services.database.begin() as transaction:
+            if not self._note_look(transaction, look):
+                return False
+            transaction.lock_tenants({rows[attempt].tenant_id for attempt in findings.attempts()})
             for attempt, job_id in findings.adopted:
                 facts.bind(transaction, attempt, job_id)
             facts.seen(transaction, findings.seen)
@@ -127,58 +128,17 @@ class Collector:
                 )
                 for change in changes
             ]
-            moved = advance(transaction, moves)
-            transaction.execute(
-                tables.cluster_watches.update()
-                .where(tables.cluster_watches.c.cluster == self._cluster)
-                .values(seen_at=transaction.now, error=None, boot_time=look.boot_time, tick_cost_s=self.cost_s)
-            )
-        return bool(moved)
+            return bool(advance(transaction, moves))
 
-    def _cancel(self, rows: Mapping[AttemptId, Any], strays: Sequence[Stray]) -> None:
-        """Cancel what its people want cancelled, and jobs that carry our marker without being the bound one."""
-        now = time.monotonic()
-        wanted: dict[UnixUser, list[str]] = defaultdict(list)
-        for row in rows.values():
-            if row.cancel_requested_at is not None and row.slurm_job_id is not None:
-                wanted[UnixUser(row.unix_user)].append(row.slurm_job_id)
-        for job_id, task in self._wanted_tasks(rows):
-            row = rows[job_id]
-            wanted[UnixUser(row.unix_user)].append(f"{row.slurm_job_id}_{task}")
-        for stray in strays:
-            log.warning("collector.stray", cluster=self._cluster, attempt=stray.attempt, slurm_job_id=stray.job_id)
-            wanted[UnixUser(rows[stray.attempt].unix_user)].append(stray.job_id)
-        self._cancelled = {key: at for key, at in self._cancelled.items() if now - at < _CANCEL_AGAIN_S}
-        for user, ids in wanted.items():
-            due = [one for one in ids if one not in self._cancelled]
-            if due:
-                self._scancel(user, due, now)
-
-    def _scancel(self, user: UnixUser, ids: Sequence[str], now: float) -> None:
-        try:
-            self._transport.cancel(user, ids)
-        except ClusterError as error:
-            log.warning("cancel.unanswered", cluster=self._cluster, user=user, error=str(error))
-            return
-        self._cancelled.update(dict.fromkeys(ids, now))
-
-    def _wanted_tasks(self, rows: Mapping[AttemptId, Any]) -> list[tuple[AttemptId, int]]:
-        arrays = {row.job_id: attempt for attempt, row in rows.items() if row.array_tasks and row.slurm_job_id}
-        if not arrays:
-            return []
-        c = tables.task_cancels.c
-        with self._services.database.read() as connection:
-            found = connection.execute(
-                sa.select(c.job_id, c.task).where(c.job_id.in_(arrays), c.sent_at.is_(None))
-            ).all()
-        if found:
-            with self._services.database.begin() as transaction:
-                transaction.execute(
-                    tables.task_cancels.update()
-                    .where(sa.tuple_(c.job_id, c.task).in_([(row.job_id, row.task) for row in found]))
-                    .values(sent_at=transaction.now)
-                )
-        return [(arrays[row.job_id], row.task) for row in found]
+    def _note_look(self, transaction: Transaction, look: Observation) -> bool:
+        """Note the look; False when the watch was lost meanwhile (a paused machine): what was seen is then stale."""
+        w = tables.cluster_watches
+        noted = transaction.execute(
+            w.update()
+            .where(w.c.cluster == self._cluster, w.c.lease_holder == self._holder)
+            .values(seen_at=transaction.now, error=None, boot_time=look.boot_time, tick_cost_s=self.cost_s)
+        )
+        return noted.rowcount == 1
 
     def _note_capacity(self) -> None:
         if time.monotonic() - self._capacity_at < _CAPACITY_EVERY_S:

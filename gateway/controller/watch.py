@@ -16,7 +16,7 @@ from gateway.ids import AttemptId, SlurmJobId, is_attempt_id
 from gateway.jobs.facts import moment
 from gateway.slurm.states import phase_of, verdict_of
 from gateway.slurm.transport import Observation, SlurmJob
-from gateway.states import Phase, Reason
+from gateway.states import LIVE_IN_SLURM, Phase, Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stray:
-    """A Slurm job with our marker that is not the bound one: it can never run tenant code, and is cancelled."""
+    """A live Slurm job with our marker that is not the bound one: it can never run tenant code, and is cancelled.
+
+    Also one whose marker is nobody's whom we watch: the attempt may be over, and its sbatch landed late.
+    """
 
     attempt: AttemptId
     job_id: SlurmJobId
@@ -67,6 +70,11 @@ class Findings:
     changes: list[Change] = field(default_factory=list)
     strays: list[Stray] = field(default_factory=list)
 
+    def attempts(self) -> set[AttemptId]:
+        """Return every attempt that something is to be written about."""
+        facts = {row["attempt"] for row in self.seen} | {row["attempt_id"] for row in self.tasks}
+        return facts | {attempt for attempt, _ in self.adopted} | {*self.missing} | {c.attempt for c in self.changes}
+
 
 def compare(look: Observation, believed: Iterable[Believed], *, same_memory: bool) -> Findings:
     """Find what changed. With `same_memory` False (slurmctld restarted) absence is noted for the first time only."""
@@ -83,11 +91,13 @@ def compare(look: Observation, believed: Iterable[Believed], *, same_memory: boo
         bound = one.slurm_job_id
         if bound is None:
             bound = _adopt(findings, one, marked)
-        _find_strays(findings, one, bound, marked)
+        _add_strays(findings, one.attempt, bound, marked)
         if bound is not None:
             _look_at(
                 findings, one, [job for job in by_id.get(bound, ()) if _is_it(job, one)], look, same_memory=same_memory
             )
+    for marker, marked in by_marker.items():
+        _add_strays(findings, AttemptId(marker), None, marked)
     return findings
 
 
@@ -100,11 +110,10 @@ def _adopt(findings: Findings, one: Believed, marked: Sequence[SlurmJob]) -> Slu
     return ids[0]
 
 
-def _find_strays(findings: Findings, one: Believed, bound: SlurmJobId | None, marked: Sequence[SlurmJob]) -> None:
-    for job in marked:
-        job_id = job.array_job_id or job.job_id
-        if job_id != bound and phase_of(job.state) in {Phase.QUEUED, Phase.RUNNING}:
-            findings.strays.append(Stray(attempt=one.attempt, job_id=job_id, uid=job.uid))
+def _add_strays(findings: Findings, attempt: AttemptId, bound: SlurmJobId | None, marked: Sequence[SlurmJob]) -> None:
+    # An array is one stray, however many records it has.
+    live = {(job.array_job_id or job.job_id, job.uid) for job in marked if phase_of(job.state) in LIVE_IN_SLURM}
+    findings.strays += [Stray(attempt=attempt, job_id=job, uid=uid) for job, uid in sorted(live) if job != bound]
 
 
 def _is_it(job: SlurmJob, one: Believed) -> bool:
@@ -125,7 +134,7 @@ def _look_at(
                 findings.changes.append(change)
         return
     if one.array_tasks is not None:
-        findings.tasks.extend(_task_row(one.attempt, job) for job in jobs if _task_number(job) is not None)
+        findings.tasks.extend(_task_row(one.attempt, job) for job in jobs if _is_known_task(job))
     phase = _together(jobs)
     first = max(jobs, key=lambda job: (job.state == "RUNNING", job.started or 0))
     if (
@@ -156,6 +165,10 @@ def _together(jobs: Sequence[SlurmJob]) -> Phase | None:
     return next(iter(phases))
 
 
+def _is_known_task(job: SlurmJob) -> bool:
+    return _task_number(job) is not None and phase_of(job.state) is not None
+
+
 def _task_number(job: SlurmJob) -> int | None:
     return int(job.array_tasks) if job.array_tasks is not None and job.array_tasks.isdecimal() else None
 
@@ -174,7 +187,7 @@ def _seen_row(attempt: AttemptId, job: SlurmJob) -> dict[str, Any]:
 
 
 def _task_row(attempt: AttemptId, job: SlurmJob) -> dict[str, Any]:
-    phase, reason = phase_of(job.state) or Phase.RUNNING, None
+    phase, reason = phase_of(job.state), None
     ended = phase is Phase.FINALIZING
     if ended:
         phase, reason = verdict_of(job.state, exit_code=job.exit_code, signal=job.signal)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from gateway.auth.principal import Principal
 from gateway.db import tables
 from gateway.db.database import Transaction
+from gateway.directives.values.arrays import parse_array
 from gateway.errors import Forbidden, NotFound
 from gateway.ids import JobId, StepId
 from gateway.jobs import facts, read
@@ -39,34 +40,36 @@ def cancel(services: Services, principal: Principal, job_id: JobId, *, task: int
             return True
         if task is not None:
             _check_task(row, job_id, task)
-            facts.request_task_cancel(transaction, job_id, task, by=principal.actor)
+            new = facts.request_task_cancel(transaction, job_id, task, by=principal.actor)
         else:
-            facts.request_cancel(transaction, job_id, by=principal.actor)
+            new = facts.request_cancel(transaction, job_id, by=principal.actor)
+        if new:
+            transaction.emit(_requested(row, principal, task))
+        if task is None:
             _end_waiting(transaction, row, principal)
-        transaction.emit(
-            {
-                "tenant_id": row.tenant_id,
-                "job_id": job_id,
-                "step": None,
-                "attempt": None,
-                "kind": "job.cancel_requested",
-                "from_phase": row.phase,
-                "to_phase": None,
-                "reason": None,
-                "actor": principal.actor,
-                "message": None if task is None else f"task {task}",
-            }
-        )
         return False
 
-    was_final = services.writer.run(wish, tenant=principal.tenant)
+    was_final = services.writer.run(wish, tenant=_account(services, principal, job_id))
     return Cancelled(view=read.get(services, principal.visible, job_id), was_final=was_final)
+
+
+def _account(services: Services, principal: Principal, job_id: JobId) -> str:
+    """Return whose account is to be locked: an operator's own is not the job's."""
+    j = tables.jobs.c
+    with services.database.read() as connection:
+        found = connection.execute(
+            sa.select(j.tenant_id).where(j.id == job_id, principal.visible.allow(j.tenant_id))
+        ).scalar_one_or_none()
+    if found is None:
+        raise NotFound(f"There is no job {job_id}.")
+    return str(found)
 
 
 def _find(transaction: Transaction, principal: Principal, job_id: JobId) -> Any:
     j, s = tables.jobs.c, tables.steps.c
     row = transaction.execute(
-        sa.select(j.id, j.tenant_id, j.user_id, j.phase, j.array_tasks, s.id.label("step_id"), s.version)
+        sa.select(j.id, j.tenant_id, j.user_id, j.phase, s.id.label("step_id"), s.version)
+        .add_columns(j.spec["array"].as_string().label("array"))
         .join(tables.steps, s.job_id == j.id)
         .where(j.id == job_id, principal.visible.allow(j.tenant_id))
     ).one_or_none()
@@ -77,9 +80,26 @@ def _find(transaction: Transaction, principal: Principal, job_id: JobId) -> Any:
     return row
 
 
+def _requested(row: Any, principal: Principal, task: int | None) -> dict[str, Any]:
+    return {
+        "tenant_id": row.tenant_id,
+        "job_id": row.id,
+        "step": None,
+        "attempt": None,
+        "kind": "job.cancel_requested",
+        "from_phase": row.phase,
+        "to_phase": None,
+        "reason": None,
+        "actor": principal.actor,
+        "message": None if task is None else f"task {task}",
+    }
+
+
 def _check_task(row: Any, job_id: JobId, task: int) -> None:
-    if row.array_tasks is None:
+    if row.array is None:
         raise NotFound(f"Job {job_id} is not an array; it has no task {task}.")
+    if not any(task in range(first, last + 1, step) for first, last, step in parse_array(row.array).ranges):
+        raise NotFound(f"Job {job_id} has no task {task}: its array is {row.array}.")
 
 
 def _end_waiting(transaction: Transaction, row: Any, principal: Principal) -> None:

@@ -79,33 +79,37 @@ def outcome(transaction: Transaction, attempt: AttemptId, *, source: str, values
 
 
 def tasks(transaction: Transaction, rows: list[dict[str, Any]]) -> None:
-    """Record what array tasks did; the last word counts."""
+    """Record what array tasks did; the last word counts, and what is known already is not written again."""
     if not rows:
         return
     insert = sqlite.insert if transaction.connection.dialect.name == "sqlite" else postgresql.insert
     statement = insert(tables.tasks)
     keep = {column.name: statement.excluded[column.name] for column in tables.tasks.c if not column.primary_key}
-    transaction.execute(statement.on_conflict_do_update(index_elements=["attempt_id", "task"], set_=keep), rows)
+    news = sa.or_(*(tables.tasks.c[name].is_distinct_from(value) for name, value in keep.items()))
+    on_news = statement.on_conflict_do_update(index_elements=["attempt_id", "task"], set_=keep, where=news)
+    transaction.execute(on_news, rows)
 
 
-def request_cancel(transaction: Transaction, job: JobId, *, by: str) -> None:
-    """Record the wish to cancel a job: a fact beside its state, kept even when it comes too late."""
+def request_cancel(transaction: Transaction, job: JobId, *, by: str) -> bool:
+    """Record the wish to cancel a job: a fact beside its state, kept even when it comes too late. False: known."""
     j = tables.jobs.c
-    transaction.execute(
+    noted = transaction.execute(
         tables.jobs.update()
         .where(j.id == job, j.cancel_requested_at.is_(None))
         .values(cancel_requested_at=transaction.now, cancel_requested_by=by)
     )
+    return noted.rowcount == 1
 
 
-def request_task_cancel(transaction: Transaction, job: JobId, task: int, *, by: str) -> None:
-    """Record the wish to cancel one task of an array."""
+def request_task_cancel(transaction: Transaction, job: JobId, task: int, *, by: str) -> bool:
+    """Record the wish to cancel one task of an array. False: it was known."""
     insert = sqlite.insert if transaction.connection.dialect.name == "sqlite" else postgresql.insert
-    transaction.execute(
+    noted = transaction.execute(
         insert(tables.task_cancels)
         .values(job_id=job, task=task, requested_at=transaction.now, requested_by=by)
         .on_conflict_do_nothing()
     )
+    return noted.rowcount == 1
 
 
 def moment(epoch: int | None) -> datetime | None:
