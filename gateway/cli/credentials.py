@@ -78,10 +78,13 @@ def connect(env: Environment, credentials: Credentials | None = None) -> Gateway
     """Open the way to the gateway, as the current credentials."""
     chosen = credentials or current(env)
 
+    told: set[str] = set()
+
     def notice(failure: Failure, delay_s: float) -> None:
-        if delay_s >= _WORTH_TELLING_S:
-            what = failure.problem.detail if isinstance(failure, ApiProblem) else str(failure)
-            env.warn(f"{what}; trying again in {delay_s:.0f} s")
+        what = failure.problem.detail if isinstance(failure, ApiProblem) else str(failure)
+        if delay_s >= _WORTH_TELLING_S and what not in told:
+            told.add(what)
+            env.warn(f"{what}; trying again until it heals")
 
     return GatewayClient(
         chosen.url, chosen.token, transport=env.transport, sleep=env.sleep, monotonic=env.monotonic, notice=notice

@@ -7,7 +7,7 @@ from gateway.cli.environment import Environment
 from gateway.cli.errors import CommandError
 from gateway.cli.status import ExitStatus
 from gateway.client import ApiProblem, Unreachable
-from gateway.wire import Problem
+from gateway.wire import Problem, ProblemDetail
 
 
 def explain(error: BaseException, env: Environment, *, debug: bool) -> ExitStatus:
@@ -37,13 +37,10 @@ def explain(error: BaseException, env: Environment, *, debug: bool) -> ExitStatu
 
 def explain_problem(problem: Problem, env: Environment, *, about: str = "") -> None:
     """Print a problem document: its sentence, then one line per finding."""
-    findings = [
-        f"{finding.where}: {finding.message}" + (f"  hint: {finding.hint}" if finding.hint else "")
-        for finding in problem.errors
-    ]
+    findings = [line for finding in problem.errors if (line := _line(finding, problem.detail))]
     if problem.hint:
         findings.append(f"hint: {problem.hint}")
-    if problem.status == _NOT_SIGNED_IN:
+    elif problem.status == _NOT_SIGNED_IN:
         findings.append("run `sgw login URL` with a token that is valid")
     _print(env, f"{about}: {problem.detail}" if about else problem.detail, tuple(findings))
 
@@ -53,6 +50,12 @@ def status_of(problem: Problem) -> ExitStatus:
     if problem.name.startswith(("quota-", "budget-", "limit-")):
         return ExitStatus.LIMIT
     return _BY_HTTP.get(problem.status, ExitStatus.ERROR)
+
+
+def _line(finding: ProblemDetail, said: str) -> str:
+    """Write a finding without what the problem's own sentence has said already."""
+    parts = [f"{finding.where}: {finding.message}", f"hint: {finding.hint}" if finding.hint else ""]
+    return "  ".join(part for part in parts if part and part.removeprefix("hint: ") not in said)
 
 
 def _print(env: Environment, message: str, findings: tuple[str, ...]) -> None:

@@ -61,7 +61,11 @@ def _details(job: JobView, env: Environment) -> Iterator[tuple[str, str]]:
     yield "State", job_word(job) + (", its end is asked for" if job.cancel_requested and job.ended_at is None else "")
     yield "Why", job.message or job.reason.sentence
     yield "Owner", f"{job.user} of {job.tenant} (Unix user {job.unix_user}, account {job.account})"
-    yield "Pool", f"{job.pool} on {job.cluster}" + (f", Slurm job {job.slurm_job_id}" if job.slurm_job_id else "")
+    yield (
+        "Pool",
+        f"{job.pool or 'the default'} on {job.cluster}"
+        + (f", Slurm job {job.slurm_job_id}" if job.slurm_job_id else ""),
+    )
     yield "Asks for", f"{asked.nodes} nodes, {asked.tasks} tasks, {asked.cpus} CPUs, {memory}, {asked.gpus} GPUs"
     yield "Time limit", "none" if limit is None else queue_duration(limit)
     if job.array:

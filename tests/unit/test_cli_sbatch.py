@@ -163,6 +163,25 @@ def test_the_servers_refusal_is_shown_with_its_findings() -> None:
     )  # fmt: skip
 
 
+def test_one_finding_is_not_said_twice() -> None:
+    errors = [{"where": "nodes", "message": "0 is too few", "hint": "ask for 1"}]
+    for detail, words in (
+        ("nodes: 0 is too few", "nodes: 0 is too few\n  hint: ask for 1\n"),
+        ("nodes: 0 is too few — ask for 1", "nodes: 0 is too few — ask for 1\n"),
+    ):
+        gateway = Gateway({"POST /v1/jobs": problem(422, "invalid-request", detail, errors=errors)})
+        assert sgw("sbatch", gateway=gateway, stdin=SCRIPT).err == f"sgw: error: {words}"
+
+
+def test_a_gateway_that_stays_away_is_told_once_and_given_up_after_a_minute() -> None:
+    gateway = Gateway({"POST /v1/jobs": httpx.ConnectError("refused")})
+    ended = sgw("sbatch", gateway=gateway, stdin=SCRIPT)
+    assert (ended.status, ended.out) == (7, "")
+    assert ended.err.count("trying again until it heals") == 1
+    assert len({r.headers["Idempotency-Key"] for r in gateway.requests}) == 1
+    assert len(gateway.requests) > 10
+
+
 @pytest.mark.parametrize(
     ("facts", "code"),
     [(COMPLETED, 0), (FAILED, 3), (CANCELLED, 1), (FAILED | {"exit_code": None, "reason": "TIMEOUT"}, 1)],

@@ -1,5 +1,6 @@
 """The client tries again only what may be repeated, and never loses or doubles a byte of a log."""
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 
@@ -181,6 +182,30 @@ def test_a_followed_log_is_taken_up_behind_the_last_consumed_event() -> None:
         "main.1.-/0:3",
     ]
     assert [r.url.params.get("tail") for r in outside.requests] == ["10", None, None, None]
+
+
+def test_a_log_cut_at_any_byte_of_the_stream_is_whole_in_the_end() -> None:
+    pieces = [b"one\n", "zwölf\n".encode(), b"\xff\xfe", b"end"]
+    events = [
+        event("chunk", chunk(0, base64=base64.b64encode(piece).decode()), f"main.1.-/0:{number}")
+        for number, piece in enumerate(pieces)
+    ]
+    whole = "retry: 1000\n\n" + "".join(events)
+    for cut in range(len(whole)):
+        seen: list[str | None] = []
+
+        def answer(request: httpx.Request, cut: int = cut, seen: list[str | None] = seen) -> httpx.Response:
+            last = request.headers.get("Last-Event-ID")
+            seen.append(last)
+            if len(seen) == 1:
+                return stream(whole[:cut], broken=True)
+            rest = events if last is None else events[int(last.rpartition(":")[2]) + 1 :]
+            return stream("".join(rest) + END)
+
+        client = GatewayClient("http://g.test", None, transport=httpx.MockTransport(answer), sleep=lambda _s: None)
+        items = client.follow_logs("7", stream="stdout", patience_s=60)
+        assert b"".join(item.data for item in items if isinstance(item, LogBytes)) == b"".join(pieces)
+        assert len(seen) == 2
 
 
 def test_bytes_that_look_like_line_ends_or_are_no_text_survive() -> None:
