@@ -107,9 +107,7 @@ class Live:
 
     def kill(self, module: str, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to this gateway's processes of a module."""
-        pids = self.pids(module)
-        assert pids, f"no process of {module}"
-        for pid in pids:
+        for pid in eventually(lambda: self.pids(module), what=f"a process of {module}"):
             os.kill(pid, number)
 
 

@@ -16,7 +16,7 @@ from gateway.settings import Settings
 
 log = structlog.get_logger()
 
-_PAUSES_S: Final = (0.2, 1.0, 3.0, 10.0, 30.0)
+_PAUSES_S: Final = (0.2, 0.5, 1.0, 3.0, 10.0)
 """Between a child's end and its next start: longer each time it ends soon after starting."""
 _SETTLED_S: Final = 30.0
 _STOP_S: Final = 25.0
