@@ -93,7 +93,7 @@ LogItem = LogBytes | LogGap | Problem | LogEnd
 """A Problem tells why a part of the log cannot be had; the stream goes on after it."""
 
 Failure = ApiProblem | Unreachable
-Notice = Callable[[Failure, float], None]
+_Notice = Callable[[Failure, float], None]
 """Told of each failure that is about to be tried again, with the seconds until then."""
 
 
@@ -110,7 +110,7 @@ class GatewayClient:
         token: str | None,
         *,
         transport: httpx.BaseTransport | None = None,
-        notice: Notice = _unnoticed,
+        notice: _Notice = _unnoticed,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,

@@ -7,11 +7,12 @@ from datetime import datetime
 
 from pydantic import BaseModel, ValidationError
 
-from gateway.cli.columns import printable, table
+from gateway.cli.columns import table
 from gateway.cli.credentials import connect
 from gateway.cli.environment import Environment
 from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.status import ExitStatus
+from gateway.cli.terminal import printable
 from gateway.cli.times import stamp
 from gateway.client import GatewayClient
 from gateway.wire import TenantRequest, TenantView, TokenRequest, TokenView, UserRequest, UserView

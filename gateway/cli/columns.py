@@ -4,8 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.cli.states import COLOURS
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
@@ -15,14 +13,6 @@ class Column:
     width: int
     right: bool
     suffix: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """One column of a sacct format. A negative width stands to the left, as in Slurm's own table."""
-
-    name: str
-    width: int
 
 
 def parse_format(text: str) -> tuple[str, tuple[Column, ...]]:
@@ -56,12 +46,11 @@ def record_cell(text: str, width: int) -> str:
     return (text.rjust(size) if width > 0 else text.ljust(size)) + " "
 
 
-def record_header(fields: Sequence[Field]) -> list[str]:
+def record_header(fields: Sequence[tuple[str, int]]) -> list[str]:
     """Write sacct's two header lines; names that are too long are cut without a sign."""
-    names = ((field.name[: abs(field.width)], field.width) for field in fields)
     return [
-        "".join(record_cell(name, width) for name, width in names),
-        "".join("-" * abs(field.width) + " " for field in fields),
+        "".join(record_cell(name[: abs(width)], width) for name, width in fields),
+        "".join("-" * abs(width) + " " for _, width in fields),
     ]
 
 
@@ -70,17 +59,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = ((cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows))
     return ["  ".join(line).rstrip() for line in lines]
-
-
-def printable(text: str) -> str:
-    """Replace what could move a terminal's cursor: names and messages come from other people."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
-
-
-def coloured(cell: str, word: str, *, on: bool) -> str:
-    """Colour a finished cell by its state word; the padding stays what it was."""
-    colour = COLOURS.get(word)
-    return f"\x1b[{colour}m{cell}\x1b[0m" if on and colour else cell
 
 
 _COLUMN = re.compile(r"(\.)?(\d+)?([A-Za-z])")

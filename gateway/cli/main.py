@@ -151,21 +151,21 @@ def _version() -> str:
 
 
 def _run(name: str, words: list[str], chosen: argparse.Namespace, env: Environment) -> int:
-    module = load(name)
+    module = _load(name)
     if getattr(module, "OWN_PARSER", False):
         while words and words[0] in {"--json", "--debug"}:
             setattr(chosen, words.pop(0).removeprefix("--"), True)
         chosen.words = words
         return module.run(chosen, env)
     try:
-        parser = parser_of(name, module, env)
+        parser = _parser_of(name, module, env)
         args = parser.parse_args(parser.joined(words), chosen)
     except SystemExit:  # argparse's way to say that --help has been printed
         return ExitStatus.OK
     return module.run(args, env)
 
 
-def load(name: str) -> _Module:
+def _load(name: str) -> _Module:
     """Import a command's module; raises UsageError with a suggestion for a name that is none."""
     if name not in COMMANDS:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
@@ -177,7 +177,7 @@ def load(name: str) -> _Module:
     return module
 
 
-def parser_of(name: str, module: _Module, env: Environment) -> Parser:
+def _parser_of(name: str, module: _Module, env: Environment) -> Parser:
     """Build the parser of a command that leaves its command line to argparse."""
     # A class of its own carries the environment into the parsers of sub-commands, which argparse builds itself.
     bound: type[Parser] = type("Parser", (Parser,), {"env": env})

@@ -6,6 +6,7 @@ from gateway.cli.credentials import NotSignedIn
 from gateway.cli.environment import Environment
 from gateway.cli.errors import CommandError
 from gateway.cli.status import ExitStatus
+from gateway.cli.terminal import printable
 from gateway.client import ApiProblem, Unreachable
 from gateway.wire import Problem, ProblemDetail
 
@@ -60,7 +61,7 @@ def _line(finding: ProblemDetail, said: str) -> str:
 
 def _print(env: Environment, message: str, findings: tuple[str, ...]) -> None:
     lines = [f"sgw: error: {message}", *(f"  {line}" for finding in findings for line in finding.splitlines())]
-    print("\n".join(lines), file=env.stderr)
+    print("\n".join(printable(line) for line in lines), file=env.stderr)
 
 
 def _os_words(error: OSError) -> str:

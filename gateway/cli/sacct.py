@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.cli.addresses import parse_addresses
-from gateway.cli.columns import Field, coloured, printable, record_cell, record_header
+from gateway.cli.columns import record_cell, record_header
 from gateway.cli.credentials import connect
 from gateway.cli.environment import Environment
 from gateway.cli.errors import UsageError
@@ -16,6 +16,7 @@ from gateway.cli.record_fields import FIELDS, RecordField, field_named
 from gateway.cli.rows import Row, rows_of
 from gateway.cli.states import words_of
 from gateway.cli.status import ExitStatus
+from gateway.cli.terminal import coloured, printable
 from gateway.cli.times import parse_moment
 from gateway.client import GatewayClient
 from gateway.wire import JobPage, JobView
@@ -136,7 +137,7 @@ def _lines(
 ) -> Iterator[str]:
     if not (args.parsable or args.parsable2):
         if not args.noheader:
-            yield from record_header([Field(name=field.name, width=field.width) for field in fields])
+            yield from record_header([(field.name, field.width) for field in fields])
         for row in rows:
             yield "".join(_cell(row, field, env) for field in fields)
         return

@@ -11,6 +11,7 @@ from gateway.cli.environment import Environment
 from gateway.cli.errors import CommandError
 from gateway.cli.input_variables import options_from
 from gateway.cli.status import ExitStatus
+from gateway.cli.terminal import printable
 from gateway.cli.waiting import exit_code_of, wait_for_end
 from gateway.directives import Diagnostic, Directives, Parsed, Policy, parse_script
 from gateway.directives.command_line import CommandLine, split_command_line, wrap
@@ -68,7 +69,7 @@ def _submit(request: JobRequest, parsed: Parsed, env: Environment, *, as_json: b
     client = connect(env)
     job = client.submit(request, key=env.new_key(), patience_s=_PATIENCE_S)
     for warning in job.warnings:
-        env.warn(f"warning: {warning}")
+        env.warn(f"warning: {printable(warning)}")
     if as_json and not parsed.client.wait:
         env.say(job.model_dump_json(indent=2))
     elif parsed.client.parsable:
@@ -86,7 +87,7 @@ def _finish(job: JobView, env: Environment, *, as_json: bool) -> int:
         env.say(job.model_dump_json(indent=2))
     code = exit_code_of(job.state, job.exit_code)
     if code and not as_json:
-        env.warn(f"job {job.id} {job.state.value}: {job.message or job.reason.sentence}")
+        env.warn(f"job {job.id} {job.state.value}: {printable(job.message or job.reason.sentence)}")
     return code
 
 

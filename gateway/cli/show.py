@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from gateway.cli.addresses import parse_address
-from gateway.cli.columns import coloured, printable, table
+from gateway.cli.columns import table
 from gateway.cli.credentials import connect
 from gateway.cli.environment import Environment
 from gateway.cli.states import job_word
 from gateway.cli.status import ExitStatus
+from gateway.cli.terminal import coloured, printable
 from gateway.cli.times import queue_duration, stamp
 from gateway.client import GatewayClient
 from gateway.wire import EventView, JobView

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.cli.columns import Column, coloured, parse_format, queue_cell
+from gateway.cli.columns import Column, parse_format, queue_cell
 from gateway.cli.credentials import connect
 from gateway.cli.environment import Environment
 from gateway.cli.errors import UsageError
 from gateway.cli.listing import names_of
 from gateway.cli.status import ExitStatus
+from gateway.cli.terminal import coloured
 from gateway.cli.times import queue_duration
 from gateway.wire import NodePool, NodePoolList
 

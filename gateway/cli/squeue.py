@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from gateway.cli.addresses import Address, parse_addresses
-from gateway.cli.columns import Column, coloured, parse_format, printable, queue_cell
+from gateway.cli.columns import Column, parse_format, queue_cell
 from gateway.cli.credentials import connect
 from gateway.cli.environment import Environment
 from gateway.cli.errors import UsageError
@@ -15,6 +15,7 @@ from gateway.cli.queue_fields import FIELDS
 from gateway.cli.rows import Row, rows_of
 from gateway.cli.states import ACTIVE, COMPACT, words_of
 from gateway.cli.status import ExitStatus
+from gateway.cli.terminal import coloured, printable
 from gateway.client import GatewayClient
 from gateway.wire import JobPage, JobView
 

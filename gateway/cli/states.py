@@ -29,20 +29,6 @@ COMPACT: Final = {
 }
 """Slurm's state words and their short forms, in the order squeue sorts them."""
 
-COLOURS: Final = {
-    "PENDING": "33",
-    "RUNNING": "32",
-    "COMPLETING": "36",
-    "COMPLETED": "32;2",
-    "CANCELLED": "35",
-    **dict.fromkeys(
-        ("FAILED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "BOOT_FAIL", "DEADLINE", "PREEMPTED", "down"), "31"
-    ),
-    "idle": "32",
-    "alloc": "36",
-    "idle~": "2",
-}
-
 _WHY: Final = {
     Reason.EXIT_CODE: "NonZeroExitCode",
     Reason.TIMEOUT: "TimeLimit",
