@@ -12,7 +12,7 @@ from typing import Final
 from gateway.ids import SlurmJobId
 from gateway.slurm import values
 from gateway.slurm.commands import ACCOUNTING_FIELDS, POOL_FIELDS, QUEUE_FIELDS, SEPARATOR
-from gateway.slurm.states import phase_of
+from gateway.slurm.states import phase_of, state_word
 from gateway.slurm.transport import Outcome, PoolCapacity, SlurmJob
 from gateway.states import Phase
 
@@ -147,7 +147,7 @@ def _job(fields: Sequence[str], workdir: str) -> SlurmJob:
     account, partition, tres, name = fields[14:]
     if not (job_id.isdecimal() and state):
         raise ValueError(job_id)
-    state = values.state_word(state)
+    state = state_word(state)
     phase = _phase(state)
     over = phase is Phase.FINALIZING
     exit_code, signal = _wait_status(status) if over else (None, None)
@@ -186,7 +186,7 @@ def _outcome(fields: Sequence[str]) -> Outcome:
         array_job_id=SlurmJobId(array) if underscore else None,
         array_task=values.number(task),
         uid=values.number(uid),
-        state=values.state_word(state),
+        state=state_word(state),
         exit_code=exit_code,
         signal=signal,
         submitted=values.moment(submitted),

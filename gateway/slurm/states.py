@@ -5,7 +5,6 @@ A word that is not in these tables changes nothing: newer releases have more of 
 
 from typing import Final
 
-from gateway.slurm.values import state_word
 from gateway.states import Phase, Reason
 
 OUT_OF_MEMORY_SIGNAL: Final = 125
@@ -46,6 +45,11 @@ _ENDED: Final = {
     "LAUNCH_FAILED": Reason.NODE_UNFIT,
     "RECONFIG_FAIL": Reason.NODE_UNFIT,
 }
+
+
+def state_word(text: str) -> str:
+    """Return the state without its tail: `CANCELLED by 1000` and sacct's `CANCELLED+` are `CANCELLED`."""
+    return text.partition(" ")[0].rstrip("+").upper()
 
 
 def phase_of(state: str) -> Phase | None:

@@ -66,11 +66,6 @@ def wait_status(text: str) -> tuple[int, int | None]:
     return status >> 8 & 0xFF, status & ~_CORE_DUMPED & 0xFF or None
 
 
-def state_word(text: str) -> str:
-    """Return the state without its tail: `CANCELLED by 1000` and sacct's `CANCELLED+` are `CANCELLED`."""
-    return text.partition(" ")[0].rstrip("+").upper()
-
-
 def gpus(gres: str) -> int:
     """Count the GPUs in a node's generic resources: `gpu:2`, `gpu:a100:4(S:0-1),gpu:t4:1`, `(null)`."""
     return sum(int(count or 1) for count in _GPUS.findall(gres))

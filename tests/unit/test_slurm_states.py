@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.slurm.states import phase_of, verdict_of
+from gateway.slurm.states import phase_of, state_word, verdict_of
 from gateway.states import FINAL, Phase, Reason
 
 ENDED = {
@@ -53,3 +53,8 @@ def test_success_needs_exit_code_zero() -> None:
 def test_memory_is_recognised_by_its_signal_too() -> None:
     assert verdict_of("FAILED", exit_code=0, signal=125) == (Phase.FAILED, Reason.OUT_OF_MEMORY)
     assert verdict_of("FAILED", exit_code=125, signal=None) == (Phase.FAILED, Reason.EXIT_CODE)
+
+
+@pytest.mark.parametrize("text", ["CANCELLED by 1000", "CANCELLED+", "CANCELLED", "cancelled"])
+def test_a_state_loses_its_tail(text: str) -> None:
+    assert state_word(text) == "CANCELLED"

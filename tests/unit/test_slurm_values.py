@@ -69,11 +69,6 @@ def test_accountings_pair_is_exit_code_and_signal(pair: str, meaning: tuple[int,
     assert values.exit_pair(pair) == meaning
 
 
-@pytest.mark.parametrize("text", ["CANCELLED by 1000", "CANCELLED+", "CANCELLED", "cancelled"])
-def test_a_state_loses_its_tail(text: str) -> None:
-    assert values.state_word(text) == "CANCELLED"
-
-
 @pytest.mark.parametrize(
     ("gres", "count"),
     [
