@@ -13,7 +13,7 @@ from gateway.errors import InvalidRequest, NotFound
 from gateway.ids import AttemptId, ClusterName, JobId, UnixUser
 from gateway.jobs.views import JOB_ROWS, array_counts, event_view, job_view, task_view
 from gateway.services import Services
-from gateway.states import FINAL, Phase, State
+from gateway.states import FINAL, STATE_OF, Phase, State
 from gateway.wire import ArrayCounts, EventPage, JobPage, JobView, TaskPage
 
 MAX_PAGE: Final = 1000
@@ -137,7 +137,7 @@ def log_place(services: Services, visible: VisibleTenants, job_id: JobId, *, tas
         number=row.number or 0,
         step="main",
         final=phase in FINAL,
-        state=State(row.state),
+        state=STATE_OF[phase],
         exit_code=over.exit_code,
         signal=over.exit_signal,
         merged=bool(row.spec["merged"]),
