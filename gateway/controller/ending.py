@@ -5,10 +5,10 @@ after a while it is OUTCOME_UNKNOWN, which is a state of its own and not a guess
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from gateway.controller.decide import End, Void, Wait
 from gateway.jobs.facts import moment
@@ -19,6 +19,11 @@ from gateway.states import Phase, Reason
 NOT_RUN: Final = 75
 """The wrapper's exit code for: no tenant code was started."""
 _AGAIN: Final = timedelta(seconds=1)
+_LONGER: Final = 10
+"""How many times longer a job waits for an outcome that accounting cannot deny."""
+
+Accounting = Literal["off", "failed", "behind", "settled"]
+"""Whether accounting's silence counts: there is none; it could not be asked; it may not know yet; it would know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,16 @@ class ExitRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskEnd:
+    """How an array task ended, as an earlier look at the controller saw it; the controller may have forgotten it."""
+
+    to: Phase
+    reason: Reason
+    exit_code: int | None = None
+    signal: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndEvidence:
     """All that is known about the end of an attempt."""
 
@@ -44,12 +59,16 @@ class EndEvidence:
     waited: timedelta
     """Since Slurm no longer showed it as live."""
     patience: timedelta
-    accounting_settled: bool
-    """Whether accounting knows all that the controller knows; a silent accounting proves nothing before."""
+    accounting_state: Accounting
     lost_by_restart: bool
     """Bound just before slurmctld restarted, and gone: its memory went back in time."""
     void: bool
     """The attempt is claimed by nobody, for ever: it never ran and never will."""
+    array_tasks: int | None = None
+    """How many tasks the array has; None for a job that is not one."""
+    seen_tasks: Mapping[int, TaskEnd] = field(default_factory=dict)
+    cancelled_tasks: frozenset[int] = frozenset()
+    """The tasks that somebody asked to cancel one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,39 +81,57 @@ class Ended:
     message: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     """Columns of the attempt."""
-    tasks: Sequence[Outcome] = ()
+    tasks: Mapping[int, tuple[Outcome, TaskEnd]] = field(default_factory=dict)
 
 
 def finish(evidence: EndEvidence) -> Ended | End | Void | Wait:
     """Say how it ended, or what to do to find out."""
-    for source, outcomes in (("accounting", evidence.accounting), ("controller", evidence.controller)):
-        if outcomes and all(phase_of(outcome.state) is Phase.FINALIZING for outcome in outcomes):
+    for source, outcomes in (("accounting", newest(evidence.accounting)), ("controller", newest(evidence.controller))):
+        if has_ended(outcomes) and _is_whole(evidence, outcomes):
             return _by_slurm(evidence, source, outcomes)
-    if evidence.record is not None:
+    late = evidence.waited >= evidence.patience
+    if evidence.record is not None and (late or evidence.accounting_state in {"off", "settled"}):
         return _by_record(evidence, evidence.record)
-    if evidence.lost_by_restart:
+    if evidence.record is None and evidence.lost_by_restart:
         if not evidence.void:
             return Void()
         return End(to=Phase.PENDING, reason=Reason.SUBMIT_UNCERTAIN, pause=timedelta(seconds=10))
-    enough = evidence.patience if evidence.accounting_settled else evidence.patience * 10
-    if evidence.waited >= enough:
+    enough = evidence.patience * (1 if evidence.accounting_state == "settled" else _LONGER)
+    if evidence.waited >= enough and evidence.accounting_state != "failed":
         return Ended(to=Phase.FAILED, reason=Reason.OUTCOME_UNKNOWN, source="nobody")
     return Wait(until=_AGAIN)
 
 
+def newest(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Return the last record of each job or task (they come oldest first): a requeue leaves one for every run."""
+    return list({(outcome.job_id, outcome.array_task): outcome for outcome in outcomes}.values())
+
+
+def has_ended(outcomes: Sequence[Outcome]) -> bool:
+    """Say whether these are the records of something that is over. RUNNING in accounting is no sign of life."""
+    return bool(outcomes) and all(phase_of(outcome.state) is Phase.FINALIZING for outcome in outcomes)
+
+
+def _is_whole(evidence: EndEvidence, outcomes: Sequence[Outcome]) -> bool:
+    """Say whether no task of an array is missing. One record may stand for all that never started (`36_[3-9]`)."""
+    if evidence.array_tasks is None or any(outcome.array_task is None for outcome in outcomes):
+        return True
+    return len({outcome.array_task for outcome in outcomes} | evidence.seen_tasks.keys()) >= evidence.array_tasks
+
+
 def _by_slurm(evidence: EndEvidence, source: str, outcomes: Sequence[Outcome]) -> Ended:
-    verdicts = [_verdict(outcome, evidence) for outcome in outcomes]
+    told = [(outcome, _end_of(outcome, evidence)) for outcome in outcomes]
+    tasks = {outcome.array_task: (outcome, end) for outcome, end in told if outcome.array_task is not None}
     # Of an array, one failed task fails the job; the first of the worst gives the reason.
-    to, reason, first = min(
-        ((to, reason, outcome) for (to, reason), outcome in zip(verdicts, outcomes, strict=True)),
-        key=lambda item: _GRAVITY.index(item[0]),
-    )
+    forgotten = [end for task, end in sorted(evidence.seen_tasks.items()) if task not in tasks]
+    worst = min([*(end for _, end in told), *forgotten], key=lambda end: _GRAVITY.index(end.to))
+    first = next((outcome for outcome, end in told if end is worst), outcomes[0])
     facts = {
         "slurm_state": first.state[:32],
         "started_at": moment(min((o.started for o in outcomes if o.started is not None), default=None)),
         "ended_at": moment(max((o.ended for o in outcomes if o.ended is not None), default=None)),
-        "exit_code": _exit_code(first, evidence.record),
-        "exit_signal": first.signal or None,
+        "exit_code": worst.exit_code,
+        "exit_signal": worst.signal,
         "elapsed_s": max((o.elapsed_s or 0 for o in outcomes), default=None),
         "max_rss_kb": max((o.max_rss_kb for o in outcomes if o.max_rss_kb is not None), default=None),
         "tres": first.tres or None,
@@ -102,7 +139,20 @@ def _by_slurm(evidence: EndEvidence, source: str, outcomes: Sequence[Outcome]) -
     if first.node_list:
         facts |= {"node_list": first.node_list, "nodes": first.nodes, "cpus": first.cpus}
     message = f"node {first.failed_node} was lost" if first.failed_node else None
-    return Ended(to=to, reason=reason, source=source, message=message, facts=facts, tasks=outcomes)
+    return Ended(to=worst.to, reason=worst.reason, source=source, message=message, facts=facts, tasks=tasks)
+
+
+_GRAVITY: Final = [Phase.FAILED, Phase.CANCELLED, Phase.COMPLETED]
+
+
+def _end_of(outcome: Outcome, evidence: EndEvidence) -> TaskEnd:
+    to, reason = verdict_of(outcome.state, exit_code=outcome.exit_code, signal=outcome.signal)
+    wanted = evidence.cancel_requested or outcome.array_task in evidence.cancelled_tasks
+    if reason is Reason.CANCELLED_IN_SLURM and wanted:
+        reason = Reason.CANCELLED_BY_USER
+    if reason is Reason.EXIT_CODE and outcome.exit_code == NOT_RUN and evidence.record is None:
+        reason = Reason.NODE_UNFIT
+    return TaskEnd(to=to, reason=reason, exit_code=_exit_code(outcome, evidence.record), signal=outcome.signal or None)
 
 
 def _exit_code(outcome: Outcome, record: ExitRecord | None) -> int:
@@ -110,18 +160,6 @@ def _exit_code(outcome: Outcome, record: ExitRecord | None) -> int:
     if record is not None and record.exit_code == outcome.exit_code + 128:
         return record.exit_code
     return outcome.exit_code
-
-
-_GRAVITY: Final = [Phase.FAILED, Phase.CANCELLED, Phase.COMPLETED]
-
-
-def _verdict(outcome: Outcome, evidence: EndEvidence) -> tuple[Phase, Reason]:
-    to, reason = verdict_of(outcome.state, exit_code=outcome.exit_code, signal=outcome.signal)
-    if reason is Reason.CANCELLED_IN_SLURM and evidence.cancel_requested:
-        reason = Reason.CANCELLED_BY_USER
-    if reason is Reason.EXIT_CODE and outcome.exit_code == NOT_RUN and evidence.record is None:
-        reason = Reason.NODE_UNFIT
-    return to, reason
 
 
 def _by_record(evidence: EndEvidence, record: ExitRecord) -> Ended:
@@ -143,6 +181,8 @@ def read_record(data: bytes) -> ExitRecord | None:
     """Read `exit.json`, believing nothing: None for anything that is not a plausible record."""
     try:
         document = json.loads(data)
+        if document["exit_code"] is None and document["signal"] is None:
+            return None
         return ExitRecord(
             exit_code=_small(document["exit_code"]),
             signal=_small(document["signal"]),
@@ -151,13 +191,13 @@ def read_record(data: bytes) -> ExitRecord | None:
             max_rss_kb=None if document["max_rss_kb"] is None else _small(document["max_rss_kb"], most=2**53),
             wrapper_error=None if document["wrapper_error"] is None else str(document["wrapper_error"])[:100],
         )
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
         return None
 
 
 def _small(value: object, *, most: int = 255) -> int:
     number = 0 if value is None else value
-    if not isinstance(number, int) or not 0 <= number <= most:
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= most:
         raise ValueError("not a small number")
     return int(number)
 

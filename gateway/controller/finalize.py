@@ -1,16 +1,27 @@
 """Give ended jobs their final state: one question to accounting for all of them, then the slower witnesses."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from pathlib import PurePosixPath
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
 import structlog
 
 from gateway.controller import decide
-from gateway.controller.ending import Ended, EndEvidence, ExitRecord, finish, read_record
+from gateway.controller.ending import (
+    Accounting,
+    Ended,
+    EndEvidence,
+    ExitRecord,
+    TaskEnd,
+    finish,
+    has_ended,
+    newest,
+    read_record,
+)
 from gateway.controller.leases import Lease, LeaseKeeper, claim, release
+from gateway.controller.remembered import Tasks, bound_before_restart, is_it, load, load_tasks
 from gateway.db import tables
 from gateway.db.database import Transaction
 from gateway.errors import ClusterError
@@ -21,7 +32,6 @@ from gateway.jobs.lifecycle import advance, lock_accounts
 from gateway.jobs.moves import Move
 from gateway.services import Services
 from gateway.slurm.runner import ReadRequest
-from gateway.slurm.states import phase_of, verdict_of
 from gateway.slurm.transport import Outcome
 from gateway.states import Phase, Reason
 
@@ -29,8 +39,6 @@ log = structlog.get_logger()
 
 ACTOR: Final = "controller"
 _BATCH: Final = 64
-_RESTART_WINDOW: Final = timedelta(seconds=60)
-"""slurmctld saves its state every few seconds; what it accepted just before a crash may be gone after it."""
 _WHILE_UNREACHABLE: Final = timedelta(seconds=5)
 
 Verdict = Ended | decide.End | decide.Wait
@@ -45,6 +53,8 @@ class Finalizer:
         self._keeper = keeper
         self._transport = services.transports[cluster]
         self._patience = timedelta(seconds=services.settings.outcome_patience_s)
+        self._state: Accounting | None = None
+        """How accounting stands, in this sweep; None: not asked yet."""
 
     def run_once(self) -> bool:
         """Settle every ended job that nobody holds; returns whether any was settled."""
@@ -57,7 +67,7 @@ class Finalizer:
                 limit=_BATCH,
                 lease_s=self._keeper.lease_s,
             )
-            rows = _load(transaction, [lease.step for lease in leases]) if leases else {}
+            rows = load(transaction, [lease.step for lease in leases]) if leases else {}
             now = transaction.now
         if not leases:
             return False
@@ -70,12 +80,15 @@ class Finalizer:
         return any(not isinstance(verdict, decide.Wait) for _, _, verdict in settled)
 
     def _ask(self, rows: Sequence[Any], now: datetime) -> dict[StepId, Verdict]:
+        self._state = None
+        accounted: Mapping[str, Sequence[Outcome]] = {}
         try:
             accounted = self._accounting(rows)
         except ClusterError as error:
             log.warning("finalize.no_accounting", cluster=self._cluster, error=str(error))
-            accounted = {}
-        return {StepId(row.id): self._ask_one(row, accounted.get(row.slurm_job_id, []), now) for row in rows}
+            self._state = "failed"
+        tasks = load_tasks(self._services.database, [row for row in rows if row.array_tasks])
+        return {StepId(row.id): self._ask_one(row, accounted.get(row.slurm_job_id, ()), tasks, now) for row in rows}
 
     def _accounting(self, rows: Sequence[Any]) -> dict[str, list[Outcome]]:
         ids = [SlurmJobId(row.slurm_job_id) for row in rows if row.slurm_job_id]
@@ -87,58 +100,57 @@ class Finalizer:
             found.setdefault(outcome.array_job_id or outcome.job_id, []).append(outcome)
         return found
 
-    def _ask_one(self, row: Any, accounted: Sequence[Outcome], now: datetime) -> Verdict:
-        accounting = [outcome for outcome in accounted if _is_it(outcome, row)]
+    def _ask_one(
+        self, row: Any, accounted: Sequence[Outcome], tasks: Mapping[AttemptId, Tasks], now: datetime
+    ) -> Verdict:
+        accounting = newest(outcome for outcome in accounted if is_it(outcome, row))
+        known = tasks.get(AttemptId(row.attempt_id), Tasks())
         try:
             controller: Sequence[Outcome] = ()
-            if not accounting or any(phase_of(outcome.state) is not Phase.FINALIZING for outcome in accounting):
-                controller = [o for o in self._transport.controller_outcome(row.slurm_job_id) if _is_it(o, row)]
-            evidence = self._evidence(row, accounting, controller, now, void=False)
+            if not has_ended(accounting) or len(accounting) < (row.array_tasks or 0):
+                controller = [o for o in self._transport.controller_outcome(row.slurm_job_id) if is_it(o, row)]
+            evidence = self._evidence(row, accounting, controller, known, now)
             verdict = finish(evidence)
             if isinstance(verdict, decide.Void):
-                verdict = finish(self._evidence(row, accounting, controller, now, void=True))
+                claimed = self._transport.claim(UnixUser(row.unix_user), AttemptId(row.attempt_id), void=True)
+                verdict = finish(replace(evidence, void=claimed.void))
         except ClusterError as error:
             log.warning("finalize.unreachable", attempt=row.attempt_id, error=str(error))
             return decide.Wait(until=_WHILE_UNREACHABLE)
         return decide.Wait(until=_WHILE_UNREACHABLE) if isinstance(verdict, decide.Void) else verdict
 
     def _evidence(
-        self, row: Any, accounting: Sequence[Outcome], controller: Sequence[Outcome], now: datetime, *, void: bool
+        self, row: Any, accounting: Sequence[Outcome], controller: Sequence[Outcome], tasks: Tasks, now: datetime
     ) -> EndEvidence:
-        user, attempt = UnixUser(row.unix_user), AttemptId(row.attempt_id)
-        known = [*accounting, *controller]
-        succeeded = known and all(outcome.exit_code == 0 and not outcome.signal for outcome in known)
-        claimed = self._transport.claim(user, attempt, void=True) if void else None
+        told = [*accounting, *controller]
+        succeeded = has_ended(told) and all(outcome.exit_code == 0 and not outcome.signal for outcome in told)
+        unread = succeeded or row.array_tasks
         return EndEvidence(
             accounting=accounting,
             controller=controller,
-            record=None if succeeded or row.array_tasks else self._record(user, attempt),
+            record=None if unread else self._record(UnixUser(row.unix_user), AttemptId(row.attempt_id)),
             cancel_requested=row.cancel_requested_at is not None,
             waited=now - row.since,
             patience=self._patience,
-            accounting_settled=bool(known) or self._transport.accounting_settled(),
-            lost_by_restart=not known and _bound_before_restart(row),
-            void=claimed is not None and claimed.void,
+            accounting_state="settled" if succeeded and not row.array_tasks else self._accounting_state(),
+            lost_by_restart=not told and bound_before_restart(row),
+            void=False,
+            array_tasks=row.array_tasks,
+            seen_tasks=tasks.ended,
+            cancelled_tasks=frozenset(tasks.cancelled),
         )
+
+    def _accounting_state(self) -> Accounting:
+        """Asked at most once a sweep, however many jobs wait for it."""
+        if not self._services.settings.clusters[self._cluster].accounting:
+            return "off"
+        if self._state is None:
+            self._state = "settled" if self._transport.accounting_settled() else "behind"
+        return self._state
 
     def _record(self, user: UnixUser, attempt: AttemptId) -> ExitRecord | None:
         [found] = self._transport.read_many(user, [ReadRequest(attempt=attempt, name="exit.json")])
         return read_record(found.data) if found.identity is not None else None
-
-
-def _is_it(outcome: Outcome, row: Any) -> bool:
-    """An outcome is ours by user, and by marker or submit time: ids are used again."""
-    if outcome.uid is not None and outcome.uid != row.uid:
-        return False
-    marked = PurePosixPath(outcome.workdir).name == row.attempt_id
-    return marked or (outcome.submitted is not None and outcome.submitted == row.slurm_submitted)
-
-
-def _bound_before_restart(row: Any) -> bool:
-    if row.boot_time is None or row.bound_at is None:
-        return False
-    booted = datetime.fromtimestamp(row.boot_time, UTC)
-    return bool(row.bound_at < booted < row.bound_at + _RESTART_WINDOW)
 
 
 def _apply(transaction: Transaction, settled: Sequence[tuple[Lease, Any, Verdict]]) -> None:
@@ -153,7 +165,7 @@ def _apply(transaction: Transaction, settled: Sequence[tuple[Lease, Any, Verdict
             case Ended(to=to, reason=reason, message=message):
                 attempt = AttemptId(row.attempt_id)
                 facts.outcome(transaction, attempt, source=verdict.source, values=verdict.facts)
-                facts.tasks(transaction, [_task_row(attempt, o) for o in verdict.tasks if o.array_task is not None])
+                facts.tasks(transaction, [_task_row(attempt, *told) for told in verdict.tasks.values()])
                 moves.append(_move(lease, to, reason, message, transaction.now))
     advance(transaction, moves)
     _wake_dependents(transaction, [row.job_id for _, row, _ in settled])
@@ -183,31 +195,17 @@ def _move(lease: Lease, to: Phase, reason: Reason, message: str | None, due_at: 
     )
 
 
-def _task_row(attempt: AttemptId, outcome: Outcome) -> dict[str, Any]:
-    phase, reason = verdict_of(outcome.state, exit_code=outcome.exit_code, signal=outcome.signal)
+def _task_row(attempt: AttemptId, outcome: Outcome, end: TaskEnd) -> dict[str, Any]:
     return {
         "attempt_id": attempt,
         "task": outcome.array_task,
         "slurm_job_id": outcome.job_id,
-        "phase": phase,
-        "reason": reason,
+        "phase": end.to,
+        "reason": end.reason,
         "slurm_state": outcome.state[:32],
         "started_at": moment(outcome.started),
         "ended_at": moment(outcome.ended),
-        "exit_code": outcome.exit_code,
-        "exit_signal": outcome.signal or None,
+        "exit_code": end.exit_code,
+        "exit_signal": end.signal,
         "node_list": outcome.node_list or None,
     }
-
-
-def _load(transaction: Transaction, step_ids: Sequence[StepId]) -> dict[StepId, Any]:
-    s, a, j, w = tables.steps.c, tables.attempts.c, tables.jobs.c, tables.cluster_watches.c
-    rows = (
-        sa.select(s.id, s.job_id, s.attempt_id, s.since, a.unix_user, a.uid, a.created_at, a.slurm_job_id)
-        .add_columns(a.slurm_submitted, a.bound_at, j.cancel_requested_at, j.array_tasks, w.boot_time)
-        .join(tables.attempts, a.id == s.attempt_id)
-        .join(tables.jobs, j.id == s.job_id)
-        .outerjoin(tables.cluster_watches, w.cluster == s.cluster)
-        .where(s.id.in_(step_ids))
-    )
-    return {StepId(row.id): row for row in transaction.execute(rows)}
