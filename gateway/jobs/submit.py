@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
+import structlog
 
 from gateway.auth.principal import Principal
 from gateway.db import tables
 from gateway.db.database import Transaction
-from gateway.errors import Busy, Forbidden, KeyReused, NotFound
+from gateway.errors import Busy, ClusterUnreachable, Forbidden, KeyReused, NotFound
 from gateway.ids import JobId, UnixUser
 from gateway.jobs import read
 from gateway.jobs.described import invalid
@@ -23,6 +24,8 @@ from gateway.jobs.pools import load_pools
 from gateway.services import Services
 from gateway.slurm.runner import Identity
 from gateway.wire import JobRequest, JobView
+
+log = structlog.get_logger()
 
 MAX_KEY: Final = 255
 _IDENTITY_LIFE_S: Final = 60.0
@@ -182,7 +185,14 @@ class _Identities:
     def resolve(self, services: Services, cluster: str, user: UnixUser) -> Identity:
         at, identity = self._known.get((cluster, user), (0.0, None))
         if identity is None or time.monotonic() - at > _IDENTITY_LIFE_S:
-            identity = services.runners[cluster].resolve(user)
+            try:
+                identity = services.runners[cluster].resolve(user)
+            except ClusterUnreachable as error:
+                # What exactly does not answer, and where it lives, is the operator's business.
+                log.warning("identity.unresolved", cluster=cluster, user=user, error=str(error))
+                raise ClusterUnreachable(
+                    f"The cluster {cluster!r} cannot take jobs at the moment; nothing was submitted.", retry_after=10
+                ) from error
             self._known[cluster, user] = (time.monotonic(), identity)
         return identity
 
