@@ -264,6 +264,20 @@ def test_a_cursor_ahead_of_the_feed_is_trusted_only_when_the_feed_has_come_there
     assert joined(everything(reader)) == LINES
 
 
+def test_a_cursor_not_yet_trusted_is_given_up_when_the_log_is_replaced():
+    source = MemorySource(LINES[:45])
+    desk = Desk(source)
+    desk.look()
+    source.append(LINES[45:])
+    reader = desk.follow(Cursor(generation=0, offset=90, check=fingerprint(LINES[:90])))
+    assert reader.take(timeout=0) is None
+    source.replace(LINES.upper())
+    desk.look()
+    items = everything(reader)
+    assert gaps(items) == [(Break.REPLACED, 0, 90, 90)]
+    assert joined(items) == LINES.upper()
+
+
 def test_a_cursor_of_an_earlier_generation_is_not_trusted_even_if_its_bytes_agree():
     """A program that was started again writes the same first lines."""
     source = MemorySource(LINES)
