@@ -60,7 +60,7 @@ MOVES: Final[dict[Phase, frozenset[Phase]]] = {
     Phase.SUBMITTING: frozenset({Phase.QUEUED, Phase.PENDING, Phase.FAILED, Phase.CANCELLED}),
     # A job can start and end between two looks, so RUNNING may be skipped.
     Phase.QUEUED: frozenset({Phase.RUNNING, Phase.FINALIZING, Phase.PENDING}),
-    # Back to QUEUED: suspended by preemption or requeued by an administrator under the same Slurm id.
+    # Back to QUEUED: requeued by an administrator under the same Slurm id.
     Phase.RUNNING: frozenset({Phase.FINALIZING, Phase.QUEUED, Phase.PENDING}),
     Phase.FINALIZING: frozenset({Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED, Phase.PENDING}),
     # A person may ask for one more try; only that opens a final state again.

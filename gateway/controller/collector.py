@@ -18,7 +18,7 @@ from gateway.controller.cancelling import Canceller
 from gateway.controller.watch import Believed, Findings, compare
 from gateway.db import tables
 from gateway.db.database import Database, Transaction
-from gateway.errors import ClusterError
+from gateway.errors import ClusterError, GatewayFault
 from gateway.ids import AttemptId, SlurmJobId, StepId
 from gateway.jobs import facts
 from gateway.jobs.lifecycle import advance
@@ -43,6 +43,8 @@ class Collector:
         self._cluster = cluster
         self._holder = holder
         self._transport = services.transports[cluster]
+        self._sees = False
+        """Whether other people's jobs are known to be shown to us."""
         self._boot_time: int | None = None
         self._capacity_at = 0.0
         self._canceller = Canceller(services, cluster)
@@ -55,8 +57,12 @@ class Collector:
             return False
         started = time.monotonic()
         try:
+            if not self._sees:
+                # Under PrivateData an ordinary user is shown an empty list, and is told that all is well.
+                self._transport.check_visibility()
+                self._sees = True
             look = self._transport.observe()
-        except ClusterError as error:
+        except (ClusterError, GatewayFault) as error:
             self._note_failure(str(error))
             return False
         rows = self._load()

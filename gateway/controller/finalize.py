@@ -96,7 +96,9 @@ class Finalizer:
             return {}
         since = min(row.slurm_submitted or int(row.created_at.timestamp()) for row in rows) - 60
         found: dict[str, list[Outcome]] = {}
-        for outcome in self._transport.outcomes(ids, since=since):
+        # Oldest first: of a job that was requeued under the same id, the last record counts.
+        newest = {outcome.job_id: outcome for outcome in self._transport.outcomes(ids, since=since)}
+        for outcome in newest.values():
             found.setdefault(outcome.array_job_id or outcome.job_id, []).append(outcome)
         return found
 
