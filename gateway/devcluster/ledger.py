@@ -61,8 +61,10 @@ class Ledger:
 
     def _append(self, line: Mapping[str, object]) -> None:
         data = (json.dumps(line) + "\n").encode()
-        with self.path.open("ab", buffering=0) as file:
+        with self.path.open("a+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)  # drop what a crash cut, or it would garble this line
             file.write(data)
             os.fsync(file.fileno())
 

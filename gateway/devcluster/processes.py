@@ -16,7 +16,14 @@ from gateway.devcluster.errors import DevClusterError
 from gateway.devcluster.ledger import Ledger
 
 # The child waits until its pid is in the ledger: if we die before, the pipe closes and it ends without a trace.
-_LAUNCH = 'read -r _ || exit 1; cd "$1" || exit 1; shift; exec "$@" </dev/null'
+_LAUNCH = 'umask 022; read -r _ || exit 1; cd "$1" || exit 1; shift; exec "$@" </dev/null'
+
+# Signals that we may ignore (Python: PIPE and XFSZ, nohup: HUP, a shell's `&`: INT and QUIT). A daemon would hand that
+# down to every job it starts, where `yes | head` would not end.
+_IGNORABLE = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM]
+
+# Positions in what _stat returns.
+_STATE, _SESSION, _START_TIME = 0, 3, 19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,23 +53,24 @@ def start_detached(
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [*(_as_user(user) if user else ()), *argv]
     reader, writer = os.pipe()
-    try:
+    with os.fdopen(reader), os.fdopen(writer, "wb", buffering=0) as go:
         pid = os.posix_spawn(
             "/bin/sh",
             ["sh", "-c", _LAUNCH, "sh", str(cwd), *command],
             dict(env) if env is not None else clean_env(),
             file_actions=_only_log_open(log, stdin=reader),
             setsid=True,
+            setsigdef=_IGNORABLE,
+            setsigmask=[],
         )
-        start_time = _start_time(pid)
-        if start_time is None:
-            raise DevClusterError(f"{name}: /bin/sh ended at once")
-        ledger.made("process", name, pid=pid, start_time=start_time)
-        with suppress(BrokenPipeError):
-            os.write(writer, b"\n")
-    finally:
-        os.close(reader)
-        os.close(writer)
+        try:
+            start_time = int(_stat(pid)[_START_TIME])  # it cannot end before `go`, nor lose its entry as our child
+            ledger.made("process", name, pid=pid, start_time=start_time)
+        except BaseException:
+            go.close()
+            os.waitpid(pid, 0)
+            raise
+        go.write(b"\n")
     return Proc(pid=pid, start_time=start_time)
 
 
@@ -97,7 +105,7 @@ def stop(proc: Proc, *, patience: float = 10.0) -> None:
 def kill_session(proc: Proc) -> None:
     """Kill the process and whatever it has started that stayed in its session, also when it is long dead itself."""
     if _start_time(proc.pid) in {proc.start_time, None}:  # else the pid was given away again: nobody was left
-        kill_all(lambda pid: _stat(pid)[3:4] == [str(proc.pid)])
+        kill_all(lambda pid: _session(pid) == proc.pid)
 
 
 def kill_all(chosen: Callable[[int], bool]) -> int:
@@ -139,7 +147,12 @@ def _pids() -> list[int]:
 def _start_time(pid: int) -> int | None:
     """None: there is no such process, or it is a zombie."""
     fields = _stat(pid)
-    return None if not fields or fields[0] in "ZX" else int(fields[19])
+    return None if not fields or fields[_STATE] in "ZX" else int(fields[_START_TIME])
+
+
+def _session(pid: int) -> int | None:
+    fields = _stat(pid)
+    return int(fields[_SESSION]) if fields else None
 
 
 def _stat(pid: int) -> list[str]:
