@@ -14,11 +14,18 @@ from slurm_templates.render import TemplateError
 from slurm_templates.runtime import Run, script_of
 
 _ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
+_AMOUNT: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?")
+_HALF: Final = re.compile(r"[\ud800-\udfff]")
+_MAX_ENV_VALUE: Final = 32768
 
 
 def script_and_options(request: JobRequest) -> tuple[bytes, tuple[str, ...]]:
     """Return the batch script and the sbatch options of a request; raises InvalidRequest with the field's name."""
     _check_env(request.env)
+    for number, word in enumerate(request.args):
+        _check_text(f"args[{number}]", word)
+    if request.cost_estimate is not None and not _AMOUNT.fullmatch(request.cost_estimate):
+        raise invalid("cost_estimate", "is not an amount", "write it like 12.50")
     return _script(request), (*request.options, *_options(request))
 
 
@@ -62,21 +69,30 @@ def _rendered(request: JobRequest) -> bytes:
         raise invalid("command", str(error).removeprefix("command: ")) from None
 
 
+def fields_of_options(request: JobRequest) -> dict[str, str]:
+    """Return which field of the request each option was written for."""
+    return {option: field for field, option, value in _described(request) if value is not None}
+
+
 def _options(request: JobRequest) -> list[str]:
     """Write the described fields as options. They come last, so they beat what the script says."""
-    fields: list[tuple[str, object]] = [
-        ("job-name", request.name),
-        ("nodes", request.nodes),
-        ("ntasks", request.tasks),
-        ("ntasks-per-node", request.tasks_per_node),
-        ("cpus-per-task", request.cpus_per_task),
-        ("mem", request.memory),
-        ("gres", f"gpu:{request.gpus}" if request.gpus else None),
-        ("time", request.time_limit),
-        ("array", request.array),
-        ("chdir", request.workdir),
+    return [f"--{option}={value}" for _, option, value in _described(request) if value is not None]
+
+
+def _described(request: JobRequest) -> list[tuple[str, str, object]]:
+    return [
+        ("name", "job-name", request.name),
+        ("nodes", "nodes", request.nodes),
+        ("tasks", "ntasks", request.tasks),
+        ("tasks_per_node", "ntasks-per-node", request.tasks_per_node),
+        ("cpus_per_task", "cpus-per-task", request.cpus_per_task),
+        ("memory", "mem", request.memory),
+        ("gpus", "gres", f"gpu:{request.gpus}" if request.gpus else None),
+        ("time_limit", "time", request.time_limit),
+        ("array", "array", request.array),
+        ("workdir", "chdir", request.workdir),
+        ("pool", "partition", request.pool),
     ]
-    return [f"--{name}={value}" for name, value in fields if value is not None]
 
 
 def _check_env(env: dict[str, str]) -> None:
@@ -85,5 +101,12 @@ def _check_env(env: dict[str, str]) -> None:
             raise invalid("env", f"{name!r} is not a variable's name")
         if name.startswith(("SLURM_", "SBATCH_", "SGW_")):
             raise invalid("env", f"{name} is set by Slurm or the gateway", "choose another name")
-        if "\0" in value or len(value) > 32768:
-            raise invalid("env", f"the value of {name} has a NUL character or more than 32,768 characters")
+        _check_text(f"env.{name}", value)
+        if len(value) > _MAX_ENV_VALUE:
+            raise invalid(f"env.{name}", f"has {len(value)} characters; the limit is {_MAX_ENV_VALUE}")
+
+
+def _check_text(where: str, text: str) -> None:
+    """Refuse what neither a command line nor PostgreSQL can hold: NUL, and halves of characters."""
+    if "\0" in text or _HALF.search(text):
+        raise invalid(where, "has a NUL character or is not valid Unicode", "remove it")

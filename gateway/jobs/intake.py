@@ -1,24 +1,23 @@
 """Turn a request into a validated JobSpec: pure, so that an estimate and a submission can never disagree."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Final
 
 from gateway.directives import Policy, SiteRules, fit_to_site, parse_script
 from gateway.directives.demand import Demand, NodeShape, demand
-from gateway.directives.diagnostics import Diagnostic
+from gateway.directives.diagnostics import COMMAND_LINE, Diagnostic
 from gateway.directives.directives import Directives
 from gateway.directives.parse import Parsed
-from gateway.errors import InvalidRequest, NotFound
-from gateway.jobs.described import invalid, script_and_options
-from gateway.jobs.spec import Dependency, JobSpec, Output
+from gateway.errors import Detail, InvalidRequest
+from gateway.jobs.described import fields_of_options, invalid, script_and_options
+from gateway.jobs.needs import gateway_needs
+from gateway.jobs.sbatch_options import sbatch_options
+from gateway.jobs.spec import JobSpec, Output
 from gateway.settings import ClusterSettings
 from gateway.slurm.transport import PoolCapacity
 from gateway.wire import JobRequest, Resources
-
-_UNSUPPORTED_NEEDS: Final = {"aftercorr", "afterburstbuffer"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,28 +51,38 @@ def take_in(request: JobRequest, site: Site, *, now: datetime) -> Intake:
     script, options = script_and_options(request)
     policy = Policy(spank_allowed=frozenset(site.cluster.spank_options), max_array_size=site.max_array_tasks + 1)
     parsed = parse_script(script, options, policy=policy)
-    _demand_none(parsed.errors)
+    _demand_none(parsed.errors, fields_of_options(request))
     if parsed.client.test_only:
         raise invalid("--test-only", "a check is asked for, not a submission", "remove it from the script to submit")
     rules = _rules(request, parsed.directives, site)
     fitted = fit_to_site(parsed.directives, rules)
-    _demand_none(fitted.errors)
+    _demand_none(fitted.errors, {})
     directives = fitted.directives
-    partition = request.pool or directives.partitions[0]
+    partition = directives.partitions[0]
     pool = site.pools.get(partition)
     limit = _time_limit(directives, pool, site.cluster)
     wanted = _demand(directives, pool, site)
     _fits(directives, wanted, partition, pool, limit)
+    name, workdir = _name(request, directives), str(PurePosixPath(site.home) / (directives.chdir or ""))
     spec = JobSpec(
-        name=_name(request, directives),
+        name=name,
         runtime=request.runtime or ("script" if request.command is None else "srun"),
-        options=_sbatch_options(directives, site, partition, limit, now, name=_name(request, directives)),
+        options=sbatch_options(
+            directives,
+            name=name,
+            account=site.account,
+            partition=partition,
+            workdir=workdir,
+            time_limit_s=limit,
+            mem_per_cpu_mb=site.cluster.default_mem_per_cpu_mb,
+            now=now,
+        ),
         args=() if request.command is not None else (*parsed.script_arguments, *request.args),
         env=(*(directives.export.values if directives.export else ()), *request.env.items()),
-        workdir=_workdir(directives, site),
+        workdir=workdir,
         outputs=_outputs(request, directives),
         merged=request.command is None and directives.error is None,
-        dependencies=_gateway_needs(directives),
+        dependencies=gateway_needs(directives),
         any_dependency=directives.dependencies is not None and directives.dependencies.any,
         partition=partition,
         resources=_resources(directives, wanted),
@@ -88,9 +97,18 @@ def take_in(request: JobRequest, site: Site, *, now: datetime) -> Intake:
     return Intake(spec=spec, script=parsed.script, warnings=_warnings(parsed, fitted.warnings))
 
 
-def _demand_none(errors: tuple[Diagnostic, ...]) -> None:
-    if errors:
-        raise InvalidRequest(str(errors[0]), details=tuple(error.detail for error in errors))
+def _demand_none(errors: tuple[Diagnostic, ...], fields: Mapping[str, str]) -> None:
+    """Raise all errors at once; one about an option that was written for a field of the request names the field."""
+    if not errors:
+        return
+
+    def detail(error: Diagnostic) -> Detail:
+        field = fields.get(error.option or "") if error.where == COMMAND_LINE else None
+        return replace(error.detail, where=field) if field else error.detail
+
+    details = tuple(detail(error) for error in errors)
+    hint = f" — {details[0].hint}" if details[0].hint else ""
+    raise InvalidRequest(f"{details[0].where}: {details[0].message}{hint}", details=details)
 
 
 def _warnings(parsed: Parsed, more: tuple[Diagnostic, ...]) -> tuple[str, ...]:
@@ -104,15 +122,15 @@ def _warnings(parsed: Parsed, more: tuple[Diagnostic, ...]) -> tuple[str, ...]:
 
 def _rules(request: JobRequest, directives: Directives, site: Site) -> SiteRules:
     """A partition in a script may be another site's; a `pool` in a request is ours, and must exist."""
-    if request.pool is not None and site.pools and request.pool not in site.pools:
-        known = ", ".join(sorted(site.pools))
-        raise invalid("pool", f"there is no pool {request.pool!r}", f"choose one of {known}")
+    known = {*site.pools, *site.cluster.partitions}
+    if request.pool is not None and site.pools and request.pool not in known:
+        raise invalid("pool", f"there is no pool {request.pool!r}", f"choose one of {', '.join(sorted(known))}")
     names = {name: name for name in site.pools} or {name: name for name in directives.partitions}
     default = next((name for name, pool in site.pools.items() if pool.default), next(iter(names), ""))
     return SiteRules(
         account=site.account,
         partitions={**names, **site.cluster.partitions},
-        default_partition=request.pool or default,
+        default_partition=default,
         allowed_dirs=(site.home, *([directives.chdir] if directives.chdir else [])),
         strict=site.cluster.strict_directives,
     )
@@ -158,14 +176,10 @@ def _name(request: JobRequest, directives: Directives) -> str:
     """sbatch's own rule: the option, else the script's file name, else `sbatch`."""
     if directives.job_name is not None:
         return directives.job_name
-    if request.script_name:
-        name = PurePosixPath(request.script_name).name
-        return "".join(char if char.isprintable() else "?" for char in name)[:200]
+    script = PurePosixPath(request.script_name or "").name
+    if script:
+        return "".join(char if char.isprintable() else "?" for char in script)[:200]
     return "sbatch" if request.command is None else "job"
-
-
-def _workdir(directives: Directives, site: Site) -> str:
-    return str(PurePosixPath(site.home) / (directives.chdir or ""))
 
 
 def _outputs(request: JobRequest, directives: Directives) -> tuple[Output, ...]:
@@ -181,71 +195,6 @@ def _outputs(request: JobRequest, directives: Directives) -> tuple[Output, ...]:
     return tuple(outputs)
 
 
-def _gateway_needs(directives: Directives) -> tuple[Dependency, ...]:
-    """Dependencies on jobs of the gateway; it resolves them, because Slurm's ids change with every retry."""
-    if directives.dependencies is None:
-        return ()
-    needs = []
-    for item in directives.dependencies.items:
-        if item.job is None or item.in_slurm:
-            continue
-        if item.type in _UNSUPPORTED_NEEDS or item.task is not None or item.delay_minutes:
-            raise invalid(
-                "dependency",
-                f"{item}: only whole jobs and no delay are supported",
-                "use after, afterok, afternotok or afterany with a job id",
-            )
-        needs.append(Dependency(kind=item.type, job_id=item.job))
-    return tuple(needs)
-
-
-def _slurm_needs(directives: Directives) -> str | None:
-    """Dependencies that Slurm knows best: its own ids, and `singleton`."""
-    if directives.dependencies is None:
-        return None
-    items = [item for item in directives.dependencies.items if item.job is None or item.in_slurm]
-    if items and directives.dependencies.any and len(items) < len(directives.dependencies.items):
-        raise invalid("dependency", "`?` cannot mix jobs of the gateway with slurm: ids", "use `,`")
-    joined = ("?" if directives.dependencies.any else ",").join(str(item) for item in items)
-    return joined.replace("slurm:", "") or None
-
-
-def _sbatch_options(
-    directives: Directives, site: Site, partition: str, limit: int | None, now: datetime, *, name: str
-) -> tuple[str, ...]:
-    """Everything that is explicit on sbatch's command line: nothing is left to defaults that could change."""
-    d = directives
-    mapped: list[tuple[str, str | None]] = [
-        ("job-name", name),
-        ("account", site.account),
-        ("partition", partition or None),
-        ("qos", d.qos),
-        ("input", _input(d, site)),
-        ("array", None if d.array is None else str(d.array)),
-        ("dependency", _slurm_needs(d)),
-        ("kill-on-invalid-dep", d.kill_on_invalid_dependency),
-        ("begin", _local(d.begin.at(now)) if d.begin else None),
-        ("deadline", _local(d.deadline.at(now)) if d.deadline else None),
-    ]
-    own = [f"--{option}={value}" for option, value in mapped if value is not None]
-    given = {setting.name for setting in d.passthrough}
-    if "time" not in given:
-        own.append(f"--time={'UNLIMITED' if limit is None else -(-limit // 60)}")
-    if not given & {"mem", "mem-per-cpu", "mem-per-gpu"}:
-        own.append(f"--mem-per-cpu={site.cluster.default_mem_per_cpu_mb}M")
-    if d.hold:
-        own.append("--hold")
-    return (*own, *d.sbatch_arguments)
-
-
-def _input(directives: Directives, site: Site) -> str | None:
-    return None if directives.input is None else str(PurePosixPath(_workdir(directives, site)) / directives.input)
-
-
-def _local(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S")
-
-
 def _resources(directives: Directives, wanted: Demand) -> Resources:
     array = directives.array is not None
     return Resources(
@@ -257,10 +206,3 @@ def _resources(directives: Directives, wanted: Demand) -> Resources:
         array_tasks=wanted.array_tasks if array else None,
         array_throttle=wanted.throttle if array else None,
     )
-
-
-def demand_visible(needs: tuple[Dependency, ...], visible: set[int]) -> None:
-    """Raise NotFound for a dependency on a job that the submitter may not see."""
-    for need in needs:
-        if need.job_id not in visible:
-            raise NotFound(f"dependency: there is no job {need.job_id}.")

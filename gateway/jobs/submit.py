@@ -1,6 +1,7 @@
 """Take a job from its tenant: validate it, give it an id, make it durable; then say so, exactly once per key."""
 
 import hashlib
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ def submit(services: Services, principal: Principal, request: JobRequest, *, key
         raise Forbidden(f"tenantId is {request.tenant_id!r}; this token belongs to {principal.tenant!r}.")
     if key is not None and not (0 < len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
         raise invalid("Idempotency-Key", f"must be 1 to {MAX_KEY} printable ASCII characters")
-    digest = hashlib.sha256(request.model_dump_json().encode()).digest()
+    digest = _digest(request)
     with _in_flight.holding(principal.user_id, key):
         if key is not None and (known := _known(services, principal, key, digest)) is not None:
             return Submitted(view=read.get(services, principal.visible, known), replayed=True)
@@ -68,6 +69,12 @@ def submit(services: Services, principal: Principal, request: JobRequest, *, key
 
         job_id, replayed = services.writer.run(insert, tenant=principal.tenant)
     return Submitted(view=read.get(services, principal.visible, job_id), replayed=replayed)
+
+
+def _digest(request: JobRequest) -> bytes:
+    """Sum a request up by what it says, not by what a later version adds to it. JSON's escapes can hold any text."""
+    said = json.dumps(request.model_dump(exclude_defaults=True), sort_keys=True)
+    return hashlib.sha256(said.encode()).digest()
 
 
 def _insert(
