@@ -38,6 +38,9 @@ class Uncertain:
 
 SbatchVerdict = Accepted | Refused | Uncertain
 
+_REFUSALS: Final = frozenset({1, 255})
+"""sbatch ends so when slurmctld, or it itself, says no. A site's wrapper around a killed sbatch ended with 137."""
+
 _ID: Final = re.compile(r"(\d+)(?:;(\S+))?")
 _PREFIX: Final = re.compile(r"^sbatch: (?:error: )?(?:Batch job submission failed: )?")
 _NOISE: Final = re.compile(r'^Try "sbatch --help"|^sbatch: (?:debug|info|verbose|warning|lua)', re.IGNORECASE)
@@ -99,7 +102,8 @@ def read_answer(answer: Answer) -> SbatchVerdict:
         return _accepted(answer.stdout) or Uncertain(message="sbatch succeeded without saying a job id.")
     if answer.exit_code < 0:
         return Uncertain(message=f"sbatch was killed by signal {-answer.exit_code}.")
-    if not said or _accepted(answer.stdout) is not None:
+    own_words = any(line.startswith("sbatch:") for line in answer.stderr.splitlines())
+    if not own_words or answer.exit_code not in _REFUSALS or _accepted(answer.stdout) is not None:
         return Uncertain(message=f"sbatch ended with exit code {answer.exit_code}: {' '.join(said) or 'no message'}")
     text = "; ".join(said)
     # The last word counts: sbatch also tells of the tries before.

@@ -107,3 +107,42 @@ def test_a_slurmctld_that_hangs_fails_no_job(live: Live):
     finally:
         os.kill(pid, signal.SIGCONT)
     assert live.finish(running_job, within_s=120).state is State.COMPLETED
+
+
+def test_an_sbatch_that_lands_after_all_runs_nothing(slow: Live):
+    """No look-up can prove that a killed sbatch will not land when slurmctld wakes: only the claim fences it."""
+    marker = marker_for(slow, "late")
+    pid = slow.cluster.pid("slurmctld")
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        job = slow.submit(f"echo $SLURM_JOB_ID >> {marker}")
+        eventually(lambda: sbatches_of(job.id), what="an sbatch that waits for slurmctld")
+        slow.kill("gateway.worker")
+        for sbatch in sbatches_of(job.id):
+            os.kill(sbatch, signal.SIGKILL)
+        first = slow.place.attempts / "sgwdemo-ada"
+        eventually(
+            lambda: [path for path in first.glob(f"{job.id}-main-1-*/claim") if path.read_text() == "VOID"],
+            what="the void claim",
+        )
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    ended = slow.finish(job, within_s=120)
+    assert ended.state is State.COMPLETED
+    assert ended.attempt == 2
+    assert runs_of(marker) == 1
+    assert marker.read_text().strip() == ended.slurm_job_id
+
+
+def sbatches_of(job: str) -> list[int]:
+    """Find the real sbatch of a job's attempts, by its working directory's name."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[0].endswith(b"sbatch") and any(f"/{job}-main-".encode() in word for word in words):
+            found.append(int(path.parent.name))
+    return found

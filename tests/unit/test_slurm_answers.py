@@ -1,5 +1,7 @@
 """What sbatch said, and what follows. The texts are those of sbatch 22.05.8, unless a case says otherwise."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.ids import SlurmJobId
@@ -118,3 +120,10 @@ def test_earlier_tries_do_not_turn_a_refusal_into_doubt() -> None:
         + "Invalid qos specification\n"
     )
     assert isinstance(read_answer(answer(1, "", stderr)), Refused)
+
+
+def test_a_sites_wrapper_around_a_killed_sbatch_has_not_refused():
+    said = Answer(exit_code=137, stdout="", stderr="Killed\n", error=None, started=0.0, ended=1.0)
+    assert isinstance(read_answer(said), Uncertain)
+    assert isinstance(read_answer(replace(said, stderr="sbatch: error: x\nKilled\n")), Uncertain)
+    assert isinstance(read_answer(replace(said, exit_code=1)), Uncertain)
