@@ -2,7 +2,7 @@
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from gateway.devcluster import accounting, daemons, database, files, machines, memory, network, nodes, users
+from gateway.devcluster import accounting, daemons, database, files, machines, memory, network, nodes, programs, users
 from gateway.devcluster.ledger import Ledger
 from gateway.devcluster.settings import DevSettings
 
@@ -35,7 +35,7 @@ def _boot_all(settings: DevSettings, ledger: Ledger) -> None:
 
 
 def _start_all(settings: DevSettings, ledger: Ledger, booted: Future[None]) -> None:
-    everything = daemons.all_daemons(settings)
+    everything = programs.all_daemons(settings)
     for one in everything:
         if one.machine is not None:
             booted.result()

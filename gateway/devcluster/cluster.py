@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.devcluster import accounting, daemons, faults, files, machines, nodes, power, processes, users
+from gateway.devcluster import accounting, daemons, faults, files, machines, nodes, power, processes, programs, users
 from gateway.devcluster.bringup import bring_up
 from gateway.devcluster.commands import require_root
 from gateway.devcluster.errors import DevClusterError
@@ -78,12 +78,12 @@ class DevCluster:
     def stop(self, daemon: str) -> None:
         """End one daemon."""
         with self._changing():
-            daemons.stop(self.ledger, daemons.daemon(self.settings, daemon))
+            daemons.stop(self.ledger, programs.daemon(self.settings, daemon))
 
     def start(self, daemon: str) -> None:
         """Start one daemon and wait until it answers."""
         with self._changing():
-            one = daemons.daemon(self.settings, daemon)
+            one = programs.daemon(self.settings, daemon)
             daemons.start(self.settings, self.ledger, one)
             daemons.wait_ready(self.settings, self.ledger, one)
 

@@ -1,6 +1,6 @@
 """Break machines as they break in real life, and heal them again."""
 
-from gateway.devcluster import daemons, machines, network, nodes, power
+from gateway.devcluster import daemons, machines, network, nodes, power, programs
 from gateway.devcluster.commands import wait_until
 from gateway.devcluster.ledger import Ledger
 from gateway.devcluster.settings import DevSettings, Machine
@@ -28,10 +28,10 @@ def heal(settings: DevSettings, ledger: Ledger, machine: Machine) -> None:
     was_cut = network.is_cut(settings, machine)
     machines.boot(settings, ledger, machine)
     if machine.kind == "login":
-        _ensure_daemon(settings, ledger, daemons.daemon(settings, machine.daemon))
+        _ensure_daemon(settings, ledger, programs.daemon(settings, machine.daemon))
         return
     node = nodes.states(settings).get(machine.name)
-    slurmd = daemons.slurmd(settings, machine)
+    slurmd = programs.slurmd(settings, machine)
     if was_off:
         # Jobs died with the machine. slurmctld would miss them only minutes later, and not before they are 20 s old.
         nodes.give_up(settings, machine.name, reason="the machine was off")

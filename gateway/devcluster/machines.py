@@ -6,7 +6,7 @@ a private /tmp, /dev/shm and /run, and our files as /etc/slurm and /etc/hosts.
 
 from pathlib import Path
 
-from gateway.devcluster import network, processes
+from gateway.devcluster import namespaces, network, processes
 from gateway.devcluster.commands import wait_until
 from gateway.devcluster.errors import DevClusterError
 from gateway.devcluster.ledger import Ledger
@@ -48,7 +48,7 @@ def enter(settings: DevSettings, ledger: Ledger, machine: Machine) -> tuple[str,
     holder = processes.find(ledger, _holder(machine))
     if holder is None:
         raise DevClusterError(f"machine {machine.name} is off; `heal-node {machine.name}` boots it")
-    pin = network.netns_pin(settings, machine)
+    pin = namespaces.pin_of(settings, machine)
     return ("nsenter", f"--net={pin}", f"--target={holder.pid}", "--mount", "--uts", "--")
 
 
@@ -59,8 +59,8 @@ def is_on(ledger: Ledger, machine: Machine) -> bool:
 
 def power_off(settings: DevSettings, ledger: Ledger, machine: Machine) -> int:
     """Kill everything on the machine at once, as a power cut does; return how many processes that were."""
-    inode = network.netns_inode(network.netns_pin(settings, machine))
-    killed = 0 if inode is None else processes.kill_all(lambda pid: network.in_netns(pid, inode))
+    inode = namespaces.inode_of(namespaces.pin_of(settings, machine))
+    killed = 0 if inode is None else processes.kill_all(lambda pid: namespaces.contains(inode, pid))
     holder = processes.find(ledger, _holder(machine))
     if holder is not None:  # it had not entered the network namespace yet
         processes.stop(holder)

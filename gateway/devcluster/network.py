@@ -1,12 +1,9 @@
-"""Give every machine an address of its own: a bridge, and for each machine a namespace and a veth pair.
-
-Namespaces are pinned by a file below the state directory, not by `ip netns`: that would use names shared with
-everything else on this computer, and leave its own mount behind.
-"""
+"""Give every machine an address of its own: a bridge, and for each machine a cable (veth pair) to it."""
 
 import json
 from pathlib import Path
 
+from gateway.devcluster import namespaces
 from gateway.devcluster.commands import attempt, run, wait_until
 from gateway.devcluster.errors import DevClusterError
 from gateway.devcluster.ledger import Ledger
@@ -29,13 +26,8 @@ def ensure_bridge(settings: DevSettings, ledger: Ledger) -> None:
 
 def ensure_link(settings: DevSettings, ledger: Ledger, machine: Machine) -> Path:
     """Make the machine's namespace with its address on the bridge; return the file that pins it."""
-    pin = netns_pin(settings, machine)
-    veth = veth_name(settings, machine)
-    if not _is_pinned(pin):
-        pin.parent.mkdir(parents=True, exist_ok=True)
-        ledger.made("netns", machine.name, pin=str(pin))
-        pin.touch()
-        run(["unshare", f"--net={pin}", "true"])
+    pin = namespaces.ensure(settings, ledger, machine)
+    veth = _veth(settings, machine)
     if not _link_exists(veth):
         ledger.made("link", veth)
         # The MAC follows from the address: a machine made anew is not shut out by its predecessor's ARP entries.
@@ -55,19 +47,19 @@ def ensure_link(settings: DevSettings, ledger: Ledger, machine: Machine) -> Path
 
 def set_link(settings: DevSettings, machine: Machine, *, up: bool) -> None:
     """Plug the machine's cable in, or pull it."""
-    run(["ip", "link", "set", veth_name(settings, machine), "up" if up else "down"])
+    run(["ip", "link", "set", _veth(settings, machine), "up" if up else "down"])
 
 
 def is_cut(settings: DevSettings, machine: Machine) -> bool:
     """Say whether the machine's cable is pulled."""
-    code, out, _ = attempt(["ip", "-json", "link", "show", veth_name(settings, machine)])
+    code, out, _ = attempt(["ip", "-json", "link", "show", _veth(settings, machine)])
     return code == 0 and "UP" not in json.loads(out)[0]["flags"]
 
 
 def remove_link(settings: DevSettings, ledger: Ledger, machine: Machine) -> None:
     """Take the machine off the network, its namespace too."""
-    remove_device(ledger, veth_name(settings, machine))
-    unpin(ledger, machine.name, netns_pin(settings, machine))
+    remove_device(ledger, _veth(settings, machine))
+    namespaces.unpin(ledger, machine.name, namespaces.pin_of(settings, machine))
 
 
 def remove_device(ledger: Ledger, device: str) -> None:
@@ -83,42 +75,9 @@ def remove_device(ledger: Ledger, device: str) -> None:
     ledger.gone("link", device)
 
 
-def unpin(ledger: Ledger, name: str, pin: Path) -> None:
-    """Let go of a namespace; it ends with its last process."""
-    while _is_pinned(pin):
-        run(["umount", str(pin)])
-    pin.unlink(missing_ok=True)
-    ledger.gone("netns", name)
-
-
-def netns_pin(settings: DevSettings, machine: Machine) -> Path:
-    """Name the file that keeps the machine's network namespace alive."""
-    return settings.run / "netns" / machine.name
-
-
-def veth_name(settings: DevSettings, machine: Machine) -> str:
+def _veth(settings: DevSettings, machine: Machine) -> str:
     """Name the host's end of the machine's cable."""
     return f"{settings.name}-{machine.name}"
-
-
-def netns_inode(pin: Path) -> int | None:
-    """Identify a pinned namespace, as in /proc/PID/ns/net; None when it is not pinned."""
-    return pin.stat().st_ino if _is_pinned(pin) else None
-
-
-def in_netns(pid: int, inode: int) -> bool:
-    """Say whether a process lives in that network namespace."""
-    try:
-        return Path(f"/proc/{pid}/ns/net").stat().st_ino == inode
-    except OSError:
-        return False
-
-
-def _is_pinned(pin: Path) -> bool:
-    try:
-        return pin.stat().st_dev == Path("/proc/self/ns/net").stat().st_dev
-    except FileNotFoundError:
-        return False
 
 
 def _link_exists(device: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gateway.devcluster import daemons, machines, network, nodes, processes
+from gateway.devcluster import daemons, machines, network, nodes, processes, programs
 from gateway.devcluster.ledger import Ledger
 from gateway.devcluster.settings import DevSettings, Machine
 
@@ -61,7 +61,7 @@ class Status:
 def look(settings: DevSettings, ledger: Ledger) -> Status:
     """Look at every part once."""
     seen = nodes.states(settings) if processes.find(ledger, "slurmctld") else {}
-    running = tuple(_daemon(settings, ledger, one) for one in daemons.all_daemons(settings))
+    running = tuple(_daemon(settings, ledger, one) for one in programs.all_daemons(settings))
     hosts = tuple(_machine(settings, ledger, machine, seen) for machine in settings.machines)
     fixed = [machine.name for machine in settings.machines if machine.kind == "compute"]
     up = all(one.state == "up" for one in running) and all(name in seen and seen[name].usable for name in fixed)

@@ -4,7 +4,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from gateway.devcluster import machines, memory, network, processes, users
+from gateway.devcluster import machines, memory, namespaces, network, processes, users
 from gateway.devcluster.commands import wait_until
 from gateway.devcluster.errors import DevClusterError
 from gateway.devcluster.ledger import Entry, Ledger
@@ -22,7 +22,7 @@ def tear_down(settings: DevSettings, ledger: Ledger) -> None:
     _stop(ledger.entries("process"))
     users.remove_users(ledger)
     for entry in ledger.entries("netns"):
-        network.unpin(ledger, entry.name, Path(str(entry.facts["pin"])))
+        namespaces.unpin(ledger, entry.name, Path(str(entry.facts["pin"])))
     for entry in reversed(ledger.entries("link")):
         network.remove_device(ledger, entry.name)
     _refuse_mounts(settings.root)

@@ -4,14 +4,13 @@ import argparse
 
 import pytest
 
-from gateway.cli import dev
 from gateway.devcluster import console
 
 
 def call(*words: str) -> int:
     parser = argparse.ArgumentParser()
-    dev.add_parser(parser.add_subparsers())
-    return dev.run(parser.parse_args(["dev", *words]))
+    console.add_arguments(parser)
+    return console.run(parser.parse_args(words))
 
 
 def test_env_prints_the_configuration_even_before_anything_is_up(capsys: pytest.CaptureFixture[str]):
