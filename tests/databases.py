@@ -31,6 +31,8 @@ def postgres() -> Iterator[str]:
     room = Path(tempfile.mkdtemp(prefix="sgw-pg-", dir="/tmp"))
     owner = pwd.getpwnam("postgres") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
     os.chown(room, owner.pw_uid, owner.pw_gid)
+    # A live gateway under test runs as a user of its own and has to reach the socket; the data's folder is 0700 anyway.
+    room.chmod(0o755)
     # initdb refuses to be root.
     become = ["runuser", "-u", owner.pw_name, "--"] if os.getuid() == 0 else []
 
@@ -92,6 +94,12 @@ def opener(database_url: str) -> Iterator[Opener]:
 def database(opener: Opener) -> Database:
     """One migrated database."""
     return opener()
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> Iterator[str]:
+    """The URL of an empty database on the real PostgreSQL."""
+    yield from _temporary(postgres, template="template0")
 
 
 def hasten(database: Database) -> None:
