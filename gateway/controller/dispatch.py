@@ -21,7 +21,7 @@ from gateway.controller.leases import Lease, LeaseKeeper, claim, release
 from gateway.controller.order import make_order
 from gateway.db import tables
 from gateway.db.database import Transaction
-from gateway.errors import ClusterUnreachable
+from gateway.errors import ClusterRefused, ClusterUnreachable
 from gateway.ids import JobId, StepId, UnixUser, attempt_id
 from gateway.jobs import facts
 from gateway.jobs.lifecycle import advance, lock_accounts
@@ -146,10 +146,12 @@ class Dispatcher:
         return [launch for launch in launches if launch.lease.step in applied], ended
 
     def _carry_out(self, launch: Launch) -> None:
-        verdict = None
+        verdict: SbatchVerdict | None = None
         try:
             answer = self._transport.submit(self._order(launch), wait_s=self._settings.submit_wait_s)
             verdict = None if answer is None else read_answer(answer)
+        except ClusterRefused as error:
+            verdict = Refused(message=str(error))
         except ClusterUnreachable as error:
             log.warning("submit.unanswered", attempt=launch.attempt.id, error=str(error))
         except Exception:

@@ -46,7 +46,10 @@ def _script(request: JobRequest) -> bytes:
             "runtime", f"{request.runtime!r} runs a command, not a script", "leave runtime out, or give command"
         )
     if request.script is not None:
-        script = request.script.encode("utf-8", "surrogateescape")
+        try:
+            script = request.script.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            raise invalid("script", "is not valid Unicode", "send it as script_base64") from None
     else:
         try:
             script = base64.b64decode(request.script_base64 or "", validate=True)

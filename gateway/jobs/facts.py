@@ -108,8 +108,9 @@ def request_task_cancel(transaction: Transaction, job: JobId, task: int, *, by: 
         insert(tables.task_cancels)
         .values(job_id=job, task=task, requested_at=transaction.now, requested_by=by)
         .on_conflict_do_nothing()
+        .returning(tables.task_cancels.c.task)
     )
-    return noted.rowcount == 1
+    return noted.first() is not None
 
 
 def moment(epoch: int | None) -> datetime | None:

@@ -24,6 +24,7 @@ from gateway.jobs.lifecycle import create
 from gateway.jobs.pools import load_pools
 from gateway.services import Services
 from gateway.slurm.runner import Identity
+from gateway.slurm.sessions import RunnerRefused
 from gateway.wire import JobRequest, JobView
 
 log = structlog.get_logger()
@@ -194,6 +195,12 @@ class _Identities:
         if identity is None or time.monotonic() - at > _IDENTITY_LIFE_S:
             try:
                 identity = services.runners[cluster].resolve(user)
+            except RunnerRefused as error:
+                log.warning("identity.refused", cluster=cluster, user=user, code=error.code, error=str(error))
+                raise Forbidden(
+                    f"Your Unix user {user!r} may not run jobs on the cluster {cluster!r}.",
+                    hint="Ask the operator of the gateway to allow it.",
+                ) from error
             except ClusterUnreachable as error:
                 # What exactly does not answer, and where it lives, is the operator's business.
                 log.warning("identity.unresolved", cluster=cluster, user=user, error=str(error))

@@ -142,7 +142,8 @@ class Transport(Protocol):
     def submit(self, order: SubmitOrder, *, wait_s: float) -> Answer | None:
         """Run sbatch as the tenant and return its answer; None when it has not answered within `wait_s`.
 
-        Idempotent: an attempt whose sbatch was launched before is only asked for its answer again.
+        Idempotent: an attempt whose sbatch was launched before is only asked for its answer again. Raises
+        ClusterRefused, before anything was started, when the user's uid is not the order's any more.
         """
 
     def answer(self, user: UnixUser, attempt: AttemptId) -> Answer | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.errors import ClusterRefused
 from gateway.ids import SlurmJobId
 from gateway.slurm.answers import Refused, read_answer
 from gateway.slurm.runner import ReadRequest
@@ -67,6 +68,13 @@ def test_the_same_order_twice_is_one_job(world: World) -> None:
     marked = [job for job in world.transport.observe().jobs if job.workdir.endswith(given.attempt)]
     assert len(marked) == 1
     world.transport.cancel(world.user, [marked[0].job_id])
+
+
+def test_an_order_for_a_uid_that_the_user_no_longer_has_is_refused(world: World) -> None:
+    given = replace(order(world), uid=world.uid + 1)
+    with pytest.raises(ClusterRefused, match="submit the job again"):
+        world.transport.submit(given, wait_s=10)
+    assert world.transport.answer(given.user, given.attempt) is None
 
 
 def test_a_hostile_name_stays_a_name(world: World) -> None:

@@ -191,7 +191,7 @@ def test_no_token_is_ever_logged(gateway: World) -> None:
         gateway.client(None).get("/v1/whoami", headers={"Authorization": "Bearer sgw_abc_defghijk"})
     assert [each["user"] for each in logged] == ["ada", None]
     assert "defghijk" not in str(logged)
-    assert all(token.rsplit("_", 1)[-1] not in str(logged) for token in gateway.tokens.values())
+    assert all(token.split("_", 2)[2] not in str(logged) for token in gateway.tokens.values())
 
 
 def test_a_strange_request_id_is_not_taken_over(gateway: World) -> None:

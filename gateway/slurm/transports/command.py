@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gateway.errors import ClusterUnreachable, GatewayFault
+from gateway.errors import ClusterRefused, ClusterUnreachable, GatewayFault
 from gateway.ids import AttemptId, ClusterName, SlurmJobId, UnixUser
 from gateway.slurm import commands, parse, visibility
 from gateway.slurm.query import LocalQuery, Query
@@ -73,6 +73,10 @@ class CommandTransport:
 
     def submit(self, order: SubmitOrder, *, wait_s: float) -> Answer | None:
         """Run sbatch as the tenant; see `Transport.submit`."""
+        uid = self._runner.resolve(order.user).uid
+        if uid != order.uid:
+            # The name was given to somebody else since the job was accepted: it would run with their files.
+            raise ClusterRefused(f"The Unix user {order.user} was {order.uid} and is {uid} now; submit the job again.")
         directory = self._attempts_root / order.user / order.attempt
         with self._counted("sbatch"):
             return self._runner.submit(
