@@ -50,11 +50,11 @@ class JobRequest(_Request):
     options: Annotated[tuple[str, ...], Field(max_length=200)] = ()
     """sbatch options as on a command line (`["--nodes=4", "-t", "10:00"]`); they beat the script's own lines."""
     args: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
-    """Arguments for the script or the command."""
+    """Arguments for the script, or for a command given as a list."""
 
     runtime: Runtime | None = None
     command: Annotated[str | tuple[str, ...] | None, Field()] = None
-    """A program and its arguments as a list, or one line for a shell (`runtime: script`)."""
+    """A program and its arguments as a list; or one line for a shell, run once per task with srun and mpi."""
     name: Name | None = None
     nodes: Count | None = None
     tasks: Count | None = None

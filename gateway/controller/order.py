@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from importlib import resources
+from importlib import metadata, resources
 from typing import Final
 
 from gateway.ids import AttemptId, JobId, UnixUser
@@ -11,7 +11,7 @@ from gateway.settings import ClusterSettings
 from gateway.slurm.transport import SubmitOrder
 from slurm_templates.render import render
 
-GATEWAY_VERSION: Final = "0.1.0"
+GATEWAY_VERSION: Final = metadata.version("slurm-gateway")
 _WRAPPER: Final = (resources.files("gateway.agent") / "wrapper.py").read_bytes()
 
 

@@ -48,45 +48,69 @@ def take_in(request: JobRequest, site: Site, *, now: datetime) -> Intake:
     """
     if request.inputs:
         raise invalid("inputs", "staging of inputs is not available yet", "put the files on the cluster first")
+    parsed, directives, changes = _understand(request, site)
+    pool = site.pools.get(directives.partitions[0])
+    limit = _time_limit(directives, pool, site.cluster)
+    wanted = _demand(directives, pool, site)
+    _fits(directives, wanted, directives.partitions[0], pool, limit)
+    name, workdir = _name(request, directives), str(PurePosixPath(site.home) / (directives.chdir or ""))
+    options = sbatch_options(
+        directives,
+        name=name,
+        account=site.account,
+        partition=directives.partitions[0],
+        workdir=workdir,
+        time_limit_s=limit,
+        mem_per_cpu_mb=site.cluster.default_mem_per_cpu_mb,
+        now=now,
+    )
+    settled = _Settled(
+        name=name, workdir=workdir, options=options, time_limit_s=limit, resources=_resources(directives, wanted)
+    )
+    spec = _spec(request, parsed, directives, settled)
+    return Intake(spec=spec, script=parsed.script, warnings=_warnings(parsed, changes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Settled:
+    """What was worked out, where the request said less or other."""
+
+    name: str
+    workdir: str
+    options: tuple[str, ...]
+    time_limit_s: int | None
+    resources: Resources
+
+
+def _understand(request: JobRequest, site: Site) -> tuple[Parsed, Directives, tuple[Diagnostic, ...]]:
+    """Read script and options, and fit them to the site; returns what was changed for that, too."""
     script, options = script_and_options(request)
     policy = Policy(spank_allowed=frozenset(site.cluster.spank_options), max_array_size=site.max_array_tasks + 1)
     parsed = parse_script(script, options, policy=policy)
     _demand_none(parsed.errors, fields_of_options(request))
     if parsed.client.test_only:
         raise invalid("--test-only", "a check is asked for, not a submission", "remove it from the script to submit")
-    rules = _rules(request, parsed.directives, site)
-    fitted = fit_to_site(parsed.directives, rules)
+    fitted = fit_to_site(parsed.directives, _rules(request, parsed.directives, site))
     _demand_none(fitted.errors, {})
-    directives = fitted.directives
-    partition = directives.partitions[0]
-    pool = site.pools.get(partition)
-    limit = _time_limit(directives, pool, site.cluster)
-    wanted = _demand(directives, pool, site)
-    _fits(directives, wanted, partition, pool, limit)
-    name, workdir = _name(request, directives), str(PurePosixPath(site.home) / (directives.chdir or ""))
-    spec = JobSpec(
-        name=name,
-        runtime=request.runtime or ("script" if request.command is None else "srun"),
-        options=sbatch_options(
-            directives,
-            name=name,
-            account=site.account,
-            partition=partition,
-            workdir=workdir,
-            time_limit_s=limit,
-            mem_per_cpu_mb=site.cluster.default_mem_per_cpu_mb,
-            now=now,
-        ),
-        args=() if request.command is not None else (*parsed.script_arguments, *request.args),
+    return parsed, fitted.directives, fitted.warnings
+
+
+def _spec(request: JobRequest, parsed: Parsed, directives: Directives, settled: _Settled) -> JobSpec:
+    described = request.command is not None
+    return JobSpec(
+        name=settled.name,
+        runtime=request.runtime or ("srun" if described else "script"),
+        options=settled.options,
+        args=() if described else (*parsed.script_arguments, *request.args),
         env=(*(directives.export.values if directives.export else ()), *request.env.items()),
-        workdir=workdir,
+        workdir=settled.workdir,
         outputs=_outputs(request, directives),
-        merged=request.command is None and directives.error is None,
+        merged=not described and directives.error is None,
         dependencies=gateway_needs(directives),
         any_dependency=directives.dependencies is not None and directives.dependencies.any,
-        partition=partition,
-        resources=_resources(directives, wanted),
-        time_limit_s=limit,
+        partition=directives.partitions[0],
+        resources=settled.resources,
+        time_limit_s=settled.time_limit_s,
         array=None if directives.array is None else str(directives.array),
         expected_runtime_s=request.expected_runtime,
         estimated_cores=request.estimated_cores,
@@ -94,7 +118,6 @@ def take_in(request: JobRequest, site: Site, *, now: datetime) -> Intake:
         output_bytes=request.output_bytes,
         caller_cost_estimate=request.cost_estimate,
     )
-    return Intake(spec=spec, script=parsed.script, warnings=_warnings(parsed, fitted.warnings))
 
 
 def _demand_none(errors: tuple[Diagnostic, ...], fields: Mapping[str, str]) -> None:

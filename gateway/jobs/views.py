@@ -44,15 +44,7 @@ def job_view(row: Any, *, now: datetime, counts: ArrayCounts | None) -> JobView:
         pool=row.pool,
         cluster=row.cluster,
         runtime=spec.runtime,
-        placement=Placement(
-            cluster=row.cluster,
-            pool=row.pool,
-            partition=spec.partition,
-            resources=spec.resources,
-            time_limit_s=spec.time_limit_s,
-            expected_runtime_s=spec.expected_runtime_s,
-            priority=row.priority,
-        ),
+        placement=_placement(row, spec),
         slurm_job_id=row.slurm_job_id,
         node_list=row.node_list,
         nodes_allocated=row.nodes if row.node_list else None,
@@ -67,6 +59,18 @@ def job_view(row: Any, *, now: datetime, counts: ArrayCounts | None) -> JobView:
         signal=row.exit_signal,
         cancel_requested=row.cancel_requested_at is not None,
         warnings=tuple(row.warnings),
+    )
+
+
+def _placement(row: Any, spec: JobSpec) -> Placement:
+    return Placement(
+        cluster=row.cluster,
+        pool=row.pool,
+        partition=spec.partition,
+        resources=spec.resources,
+        time_limit_s=spec.time_limit_s,
+        expected_runtime_s=spec.expected_runtime_s,
+        priority=row.priority,
     )
 
 
