@@ -168,6 +168,9 @@ def _update_steps(transaction: Transaction, moves: Sequence[Move], current: Mapp
     transaction.execute(_STEP_UPDATE, [values(move) for move in moves])
 
 
+_WITH_ATTEMPT: Final = frozenset({Phase.SUBMITTING, Phase.QUEUED, Phase.RUNNING, Phase.FINALIZING})
+"""In the other phases a step's attempt, if there is one, is an earlier one and over."""
+
 _ATTEMPT_UPDATE: Final = (
     tables.attempts.update()
     .where(tables.attempts.c.id == bindparam("b_id"))
@@ -176,15 +179,11 @@ _ATTEMPT_UPDATE: Final = (
 
 
 def _update_attempts(transaction: Transaction, moves: Sequence[Move], current: Mapping[StepId, Any]) -> None:
-    """An attempt shares its step's phases; going back to PENDING ends it, as failed, for the reason given."""
+    """An attempt shares its step's phases while it lives; going back to PENDING ends it, as failed, for the reason."""
+    living = [(move, current[move.step]) for move in moves if current[move.step].phase in _WITH_ATTEMPT]
     rows = [
-        {
-            "b_id": current[move.step].attempt_id,
-            "to": Phase.FAILED if move.to is Phase.PENDING else move.to,
-            "why": move.reason,
-        }
-        for move in moves
-        if current[move.step].attempt_id and not move.new_attempt and current[move.step].phase not in FINAL
+        {"b_id": row.attempt_id, "to": Phase.FAILED if move.to is Phase.PENDING else move.to, "why": move.reason}
+        for move, row in living
     ]
     if rows:
         transaction.execute(_ATTEMPT_UPDATE, rows)
