@@ -47,8 +47,12 @@ class DevCluster:
         found = {"SLURM_CONF": str(self.slurm_conf)}
         gateway = self.root / "gateway"
         for name, file in {"SGW_URL": gateway / "url", "SGW_TOKEN": gateway / "tokens" / tenant}.items():
-            if file.is_file():
+            try:
                 found[name] = file.read_text().strip()
+            except FileNotFoundError:
+                continue
+            except PermissionError as error:
+                raise DevClusterError(f"{file}: only root may read it: run it again with sudo") from error
         return found
 
     def up(self) -> None:

@@ -49,7 +49,8 @@ def enter(settings: DevSettings, ledger: Ledger, machine: Machine) -> tuple[str,
     if holder is None:
         raise DevClusterError(f"machine {machine.name} is off; `heal-node {machine.name}` boots it")
     pin = namespaces.pin_of(settings, machine)
-    return ("nsenter", f"--net={pin}", f"--target={holder.pid}", "--mount", "--uts", "--")
+    # --root: a mount namespace is entered at its own root, which is not ours when we run in a chroot.
+    return ("nsenter", f"--net={pin}", f"--target={holder.pid}", "--mount", "--uts", "--root", "--")
 
 
 def is_on(ledger: Ledger, machine: Machine) -> bool:
