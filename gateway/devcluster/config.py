@@ -9,6 +9,16 @@ from gateway.devcluster.settings import DevSettings, Machine
 
 Memory = Literal["cgroup", "gather"]
 
+_SELECTION = """
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+# Nodes may claim more CPUs and memory than this computer has.
+SlurmdParameters=config_overrides
+ReturnToService=2
+MpiDefault=pmix
+GresTypes=gpu
+"""
+
 # `cloud` in PrivateData shows powered-down cloud nodes; it hides nothing. `jobs` needs accounting: without it nobody
 # could be made an operator, and only root would see the queue.
 _NO_ACCOUNTING = """
@@ -19,46 +29,10 @@ PrivateData=cloud
 
 def slurm_conf(settings: DevSettings, *, memory: Memory) -> str:
     """Describe the cluster to every Slurm command and daemon."""
-    root, ports = settings.root, settings.ports
     sections = [
-        f"""
-# Written by `sgw dev up`: changes are overwritten.
-ClusterName={settings.name}
-SlurmctldHost=ctl({settings.controller})
-SlurmctldPort={ports["slurmctld"]}
-SlurmdPort={ports["slurmd"]}
-# ResumeProgram runs as SlurmUser and must make namespaces.
-SlurmUser=root
-SlurmdUser=root
-AuthType=auth/munge
-AuthInfo=socket={settings.munge_socket}
-AuthAltTypes=auth/jwt
-AuthAltParameters=jwt_key={settings.conf}/jwt.key
-StateSaveLocation={root}/state
-SlurmdSpoolDir={root}/spool/%n
-SlurmctldPidFile={settings.run}/slurmctld.pid
-SlurmdPidFile={settings.run}/slurmd-%n.pid
-MailProg=/bin/true
-""",
-        """
-SelectType=select/cons_tres
-SelectTypeParameters=CR_Core_Memory
-# Nodes may claim more CPUs and memory than this computer has.
-SlurmdParameters=config_overrides
-ReturnToService=2
-MpiDefault=pmix
-GresTypes=gpu
-""",
-        f"""
-# Start jobs at once: every pass is cheap on six nodes. Each submission is tried immediately (no `defer`).
-SchedulerType=sched/backfill
-SchedulerParameters=bf_interval=1,sched_interval=1,sched_min_interval=0,batch_sched_delay=0,bf_continue
-MinJobAge={settings.min_job_age}
-MaxJobCount=30000
-MaxArraySize=10001
-# A job over its time limit gets TERM, then KILL: tests need not wait the default 30 s for the second.
-KillWait=5
-""",
+        _identity(settings),
+        _SELECTION,
+        _scheduling(settings),
         _memory(memory),
         _accounting(settings) if settings.accounting else _NO_ACCOUNTING,
         _nodes(settings),
@@ -128,6 +102,42 @@ UsePAM no
 AllowUsers {settings.user_prefix}*
 SetEnv SLURM_CONF={settings.slurm_conf}
 Subsystem sftp internal-sftp
+"""
+
+
+def _identity(settings: DevSettings) -> str:
+    root, ports = settings.root, settings.ports
+    return f"""
+# Written by `sgw dev up`: changes are overwritten.
+ClusterName={settings.name}
+SlurmctldHost=ctl({settings.controller})
+SlurmctldPort={ports["slurmctld"]}
+SlurmdPort={ports["slurmd"]}
+# ResumeProgram runs as SlurmUser and must make namespaces.
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket={settings.munge_socket}
+AuthAltTypes=auth/jwt
+AuthAltParameters=jwt_key={settings.conf}/jwt.key
+StateSaveLocation={root}/state
+SlurmdSpoolDir={root}/spool/%n
+SlurmctldPidFile={settings.run}/slurmctld.pid
+SlurmdPidFile={settings.run}/slurmd-%n.pid
+MailProg=/bin/true
+"""
+
+
+def _scheduling(settings: DevSettings) -> str:
+    return f"""
+# Start jobs at once: every pass is cheap on six nodes. Each submission is tried immediately (no `defer`).
+SchedulerType=sched/backfill
+SchedulerParameters=bf_interval=1,sched_interval=1,sched_min_interval=0,batch_sched_delay=0,bf_continue
+MinJobAge={settings.min_job_age}
+MaxJobCount=30000
+MaxArraySize=10001
+# A job over its time limit gets TERM, then KILL: tests need not wait the default 30 s for the second.
+KillWait=5
 """
 
 
