@@ -86,10 +86,11 @@ class Ended:
 
 def finish(evidence: EndEvidence) -> Ended | End | Void | Wait:
     """Say how it ended, or what to do to find out."""
-    for source, outcomes in (("accounting", newest(evidence.accounting)), ("controller", newest(evidence.controller))):
-        if has_ended(outcomes) and _is_whole(evidence, outcomes):
-            return _by_slurm(evidence, source, outcomes)
     late = evidence.waited >= evidence.patience
+    for source, outcomes in (("accounting", newest(evidence.accounting)), ("controller", newest(evidence.controller))):
+        nothing_more = late and source == "accounting" and evidence.accounting_state == "settled"
+        if has_ended(outcomes) and (nothing_more or _is_whole(evidence, outcomes)):
+            return _by_slurm(evidence, source, outcomes)
     if evidence.record is not None and (late or evidence.accounting_state in {"off", "settled"}):
         return _by_record(evidence, evidence.record)
     if evidence.record is None and evidence.lost_by_restart:
@@ -116,15 +117,31 @@ def _is_whole(evidence: EndEvidence, outcomes: Sequence[Outcome]) -> bool:
     """Say whether no task of an array is missing. One record may stand for all that never started (`36_[3-9]`)."""
     if evidence.array_tasks is None or any(outcome.array_task is None for outcome in outcomes):
         return True
-    return len({outcome.array_task for outcome in outcomes} | evidence.seen_tasks.keys()) >= evidence.array_tasks
+    told = {outcome.array_task for outcome in outcomes}
+    return len(told | evidence.seen_tasks.keys() | evidence.cancelled_tasks) >= evidence.array_tasks
+
+
+def _untold(evidence: EndEvidence, outcomes: Sequence[Outcome]) -> list[TaskEnd]:
+    """Return the ends of tasks that Slurm says nothing of now.
+
+    It may have forgotten them since they were seen. A task that was cancelled before it started leaves no record at all
+    (seen on 22.05.8).
+    """
+    told = {outcome.array_task for outcome in outcomes}
+    ends = [end for task, end in sorted(evidence.seen_tasks.items()) if task not in told]
+    if evidence.cancelled_tasks - told - evidence.seen_tasks.keys():
+        ends.append(TaskEnd(to=Phase.CANCELLED, reason=Reason.CANCELLED_BY_USER))
+    if not _is_whole(evidence, outcomes):
+        reason = Reason.CANCELLED_BY_USER if evidence.cancel_requested else Reason.CANCELLED_IN_SLURM
+        ends.append(TaskEnd(to=Phase.CANCELLED, reason=reason))
+    return ends
 
 
 def _by_slurm(evidence: EndEvidence, source: str, outcomes: Sequence[Outcome]) -> Ended:
     told = [(outcome, _end_of(outcome, evidence)) for outcome in outcomes]
     tasks = {outcome.array_task: (outcome, end) for outcome, end in told if outcome.array_task is not None}
     # Of an array, one failed task fails the job; the first of the worst gives the reason.
-    forgotten = [end for task, end in sorted(evidence.seen_tasks.items()) if task not in tasks]
-    worst = min([*(end for _, end in told), *forgotten], key=lambda end: _GRAVITY.index(end.to))
+    worst = min([*(end for _, end in told), *_untold(evidence, outcomes)], key=lambda end: _GRAVITY.index(end.to))
     first = next((outcome for outcome, end in told if end is worst), outcomes[0])
     facts = {
         "slurm_state": first.state[:32],

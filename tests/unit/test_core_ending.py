@@ -199,8 +199,17 @@ def test_the_worst_task_names_the_arrays_end(words: tuple[str, ...], to: Phase, 
 def test_an_array_of_which_accounting_knows_only_some_has_not_ended() -> None:
     some = replace(ARRAY, accounting=tasks("COMPLETED", "COMPLETED"))
     assert isinstance(finish(some), Wait)
-    assert ended(replace(some, waited=PATIENCE)).reason is Reason.OUTCOME_UNKNOWN
+    assert isinstance(finish(replace(some, waited=PATIENCE, accounting_state="behind")), Wait)
     assert ended(replace(some, controller=tasks("COMPLETED", "COMPLETED", "FAILED"))).to is Phase.FAILED
+
+
+def test_tasks_that_never_left_a_record_were_cancelled_before_they_started() -> None:
+    some = replace(ARRAY, accounting=tasks("COMPLETED", "COMPLETED"))
+    by_us = ended(replace(some, cancelled_tasks=frozenset({2})))
+    assert (by_us.to, by_us.reason) == (Phase.CANCELLED, Reason.CANCELLED_BY_USER)
+    by_others = ended(replace(some, waited=PATIENCE))
+    assert (by_others.to, by_others.reason) == (Phase.CANCELLED, Reason.CANCELLED_IN_SLURM)
+    assert ended(replace(some, waited=PATIENCE, cancel_requested=True)).reason is Reason.CANCELLED_BY_USER
 
 
 def test_tasks_that_the_controller_purged_count_as_they_were_seen() -> None:
