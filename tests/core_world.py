@@ -123,7 +123,7 @@ class Lookup:
 
 
 @contextmanager
-def use_cases(database: Database, folder: Path) -> Iterator[Services]:
+def use_cases(database: Database, folder: Path, *, clock: ManualClock | None = None) -> Iterator[Services]:
     """Bundle a database with a writer, notices that reach nobody, and a runner that only knows users."""
     writer = GroupWriter(database)
     writer.start()
@@ -133,7 +133,7 @@ def use_cases(database: Database, folder: Path) -> Iterator[Services]:
     try:
         yield Services(
             settings=Settings(state_dir=folder, clusters={CLUSTER: cluster}),
-            clock=ManualClock(),
+            clock=clock or ManualClock(),
             database=database,
             writer=writer,
             notices=Notices(redis.connect(f"unix://{folder}/nobody.sock")),
@@ -148,10 +148,11 @@ def use_cases(database: Database, folder: Path) -> Iterator[Services]:
 def sqlite_world(folder: Path) -> Iterator[Services]:
     """Use-cases over a new SQLite file with everybody in it."""
     notices = Notices(redis.connect(f"unix://{folder}/nobody.sock"))
-    database = Database(f"sqlite:///{folder}/gateway.db", clock=ManualClock(), publish=notices.publish)
+    clock = ManualClock()
+    database = Database(f"sqlite:///{folder}/gateway.db", clock=clock, publish=notices.publish)
     hasten(database)
     METADATA.create_all(database.engine)
     settle_people(database)
-    with use_cases(database, folder) as services:
+    with use_cases(database, folder, clock=clock) as services:
         yield services
     database.dispose()
