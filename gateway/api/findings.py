@@ -10,13 +10,8 @@ from gateway.wire import InputRequest, JobRequest, TenantRequest, TokenRequest, 
 _SHOWN: Final = 60
 """Characters of a wrong value that are shown: enough to recognise it."""
 
-_KNOWN_FIELDS: Final = sorted(
-    {
-        info.alias or name
-        for model in (JobRequest, InputRequest, TenantRequest, UserRequest, TokenRequest)
-        for name, info in model.model_fields.items()
-    }
-)
+_MODELS: Final = (JobRequest, InputRequest, TenantRequest, UserRequest, TokenRequest)
+_KNOWN_FIELDS: Final = sorted({info.alias or name for model in _MODELS for name, info in model.model_fields.items()})
 
 
 def findings(errors: Iterable[Mapping[str, Any]], body: object) -> tuple[Detail, ...]:
@@ -81,5 +76,7 @@ def _shown(value: object) -> str:
 
 
 def _suggestion(name: str) -> str:
-    close = difflib.get_close_matches(name[:_SHOWN], _KNOWN_FIELDS, n=1)
+    # `account` is a tenant's field: whoever wrote it in a job did not misspell it.
+    others = [known for known in _KNOWN_FIELDS if known != name]
+    close = difflib.get_close_matches(name[:_SHOWN], others, n=1)
     return f"Did you mean `{close[0]}`?" if close else "The fields are listed at /docs."

@@ -63,7 +63,7 @@ def fit_to_site(directives: Directives, rules: SiteRules) -> Fitted:
         if path and paths[name] is None:
             paths[name] = normpath("/" + path).rpartition("/")[2] or None
             changes.append(
-                (name, f"--{name}={path}: outside of your directories", f"{paths[name]} in the job's is used")
+                (name, f"--{name}={path}: outside of your directories", f"{paths[name]} in the job's directory is used")
             )
     fitted = replace(
         directives,

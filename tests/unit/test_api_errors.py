@@ -155,6 +155,8 @@ def test_a_wrong_field_is_named_as_the_caller_wrote_it(gateway: World, change: d
 def test_a_misspelt_field_comes_with_a_suggestion(gateway: World) -> None:
     answer = gateway.client().post("/v1/jobs", json=JOB | {"timelimit": "5"})
     assert problem(answer, 422, "invalid-request").errors[0].hint == "Did you mean `time_limit`?"
+    answer = gateway.client().post("/v1/jobs", json=JOB | {"account": "a field of tenants"})
+    assert "`account`" not in str(problem(answer, 422, "invalid-request").errors[0].hint)
 
 
 def test_a_bug_is_answered_without_its_text_and_found_again_by_its_id(

@@ -74,6 +74,8 @@ def test_filters_are_passed_on(gateway: World) -> None:
     assert ids("pool=cpu") == [str(two), str(one)]
     assert ids("submitted_before=2020-01-01T00:00:00Z") == []
     assert ids("submitted_after=2020-01-01T00:00:00Z") == [str(two), str(one)]
+    assert ids("submitted_before=9999-12-31T23:59:59-14:00") == [str(two), str(one)]
+    assert ids("submitted_before=0001-01-01T00:00:00%2B14:00") == []
 
 
 def test_a_waiting_job_is_cancelled_at_once_and_a_second_time_is_no_error(gateway: World) -> None:

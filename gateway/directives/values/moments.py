@@ -20,6 +20,9 @@ _PARTS = re.compile(
 )
 _CLOCK_WORDS = {"midnight": 0, "noon": 12, "fika": 15, "teatime": 16}
 _BETWEEN = re.compile(r"[\s\-T]*")
+_MOST_SECONDS = 100 * 366 * 86400
+_YEARS = range(1970, 2200)
+"""What no time zone turns into a year that `datetime` does not have (before 1, after 9999)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,8 @@ def parse_moment(text: str) -> Moment:
         return Moment(text=text, epoch=int(match[1]))
     if match := _NOW.fullmatch(text.strip()):
         seconds = int(match[2] or 0) * _UNITS[(match[3] or "").lower()]
+        if seconds > _MOST_SECONDS:
+            raise BadValue("more than a hundred years from now")
         return Moment(text=text, offset=-seconds if match[1] == "-" else seconds)
     moment = Moment(text=text)
     position = 0
@@ -99,6 +104,8 @@ def _with_part(moment: Moment, part: dict[str, str]) -> Moment:
     month = int(part.get("month") or part.get("m") or part["mm"])
     day = int(part.get("day") or part.get("d") or part["dd"])
     full_year = None if year is None else int(year) + (2000 if len(year) == 2 else 0)
+    if full_year is not None and full_year not in _YEARS:
+        raise _bad()
     try:
         datetime(full_year or 2024, month, day, tzinfo=UTC)
     except ValueError:
