@@ -54,6 +54,7 @@ class Job(Table, table=True):
     __table_args__ = (
         sa.Index("ix_jobs_tenant_id_id", "tenant_id", "id"),
         sa.Index("ix_jobs_tenant_id_phase_id", "tenant_id", "phase", "id"),
+        sa.Index("ix_jobs_tenant_id_ended_at", "tenant_id", "ended_at"),
         {"sqlite_autoincrement": True},
     )
 
@@ -103,8 +104,6 @@ class JobDependency(Table, table=True):
     job_id: int = Field(primary_key=True, foreign_key="jobs.id", sa_type=BigInt)
     needs_job_id: int = Field(primary_key=True, foreign_key="jobs.id", sa_type=BigInt, index=True)
     kind: str = Field(primary_key=True, max_length=16)
-    any_of: bool = False
-    """True where one satisfied condition of the job's is enough (`?` in sbatch's syntax)."""
 
 
 class Step(Table, table=True):
@@ -172,6 +171,9 @@ class Attempt(Table, table=True):
     missing_looks: int = 0
     slurm_state: str | None = Field(default=None, max_length=32)
     slurm_reason: str | None = Field(default=None, max_length=200)
+    """Of an array the reason of its rest, as long as it has one."""
+    array_rest: str | None = None
+    """The tasks of an array that share one record of Slurm's, in its own words (`3-4,7%2`): they have not started."""
     started_at: datetime | None = when()
     ended_at: datetime | None = when()
     exit_code: int | None = None

@@ -268,9 +268,9 @@ def test_a_cancel_that_races_the_submission_wins(rig: Rig) -> None:
     rig.mine.dispatcher.run_once()
     for job in (heard, unheard):
         assert not cancel(rig.services, ADA, job).was_final
-    rig.turn(4)
-    rig.slurm.start()
     rig.turn(3)
+    rig.slurm.start()
+    rig.turn(3, seconds=10)
     assert rig.phases(heard, unheard) == [Phase.CANCELLED, Phase.CANCELLED]
     assert rig.runs() == 0
 

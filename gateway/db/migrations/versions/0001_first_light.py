@@ -139,7 +139,6 @@ def upgrade() -> None:
         sa.Column("job_id", BigInt, nullable=False),
         sa.Column("needs_job_id", BigInt, nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("any_of", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_job_dependencies_job_id"),
         sa.ForeignKeyConstraint(["needs_job_id"], ["jobs.id"], name="fk_job_dependencies_needs_job_id"),
         sa.PrimaryKeyConstraint("job_id", "needs_job_id", "kind", name="pk_job_dependencies"),
