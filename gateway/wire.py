@@ -108,8 +108,14 @@ class Placement(_View):
 
 
 class ArrayCounts(_View):
-    """How many tasks of an array are in which state."""
+    """What has become of an array's tasks."""
 
+    expression: str
+    """The array as it was asked for: `1-10%2`."""
+    rest: str | None = None
+    """The tasks that have not started, written the same way: they wait, or in an array that is over never ran."""
+    rest_reason: str | None = None
+    """Slurm's word for why the rest waits."""
     total: int
     pending: int
     running: int

@@ -103,7 +103,7 @@ class Collector:
         query = (
             sa.select(s.id.label("step_id"), s.version, s.phase, s.name.label("step"), s.job_id, a.id, a.uid)
             .add_columns(a.unix_user, a.slurm_job_id, a.slurm_submitted, a.missing_looks, a.slurm_state, a.slurm_reason)
-            .add_columns(j.cancel_requested_at, j.array_tasks, j.tenant_id)
+            .add_columns(a.array_rest, j.cancel_requested_at, j.array_tasks, j.tenant_id)
             .join(tables.attempts, a.id == s.attempt_id)
             .join(tables.jobs, j.id == s.job_id)
             .where(s.cluster == self._cluster, s.phase.in_(_WATCHED))
@@ -188,6 +188,7 @@ def _believed(row: Any) -> Believed:
         slurm_state=row.slurm_state,
         slurm_reason=row.slurm_reason,
         array_tasks=row.array_tasks,
+        array_rest=row.array_rest,
     )
 
 

@@ -33,6 +33,8 @@ class Believed:
     slurm_reason: str | None
     array_tasks: int | None
     """How many tasks the array has; None for a job that is not one."""
+    array_rest: str | None = None
+    """Those of them that had not started at the last look, as Slurm writes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,12 +139,11 @@ def _look_at(
         findings.tasks.extend(_task_row(one.attempt, job) for job in jobs if _is_known_task(job))
     phase = _together(jobs)
     first = max(jobs, key=lambda job: (job.state == "RUNNING", job.started or 0))
-    if (
-        (one.slurm_state, one.slurm_reason) != (first.state, first.reason)
-        or one.missing_looks
-        or one.slurm_submitted is None
-    ):
-        findings.seen.append(_seen_row(one.attempt, first))
+    rest = next((job for job in jobs if _is_rest(job)), None)
+    row = _seen_row(one.attempt, first, rest)
+    known = (one.slurm_state, one.slurm_reason, one.array_rest)
+    if known != (row["word"], row["why"], row["rest"]) or one.missing_looks or one.slurm_submitted is None:
+        findings.seen.append(row)
     if phase is not None and phase is not one.phase:
         findings.changes.append(Change(attempt=one.attempt, to=phase, reason=_REASON[phase]))
 
@@ -173,11 +174,17 @@ def _task_number(job: SlurmJob) -> int | None:
     return int(job.array_tasks) if job.array_tasks is not None and job.array_tasks.isdecimal() else None
 
 
-def _seen_row(attempt: AttemptId, job: SlurmJob) -> dict[str, Any]:
+def _is_rest(job: SlurmJob) -> bool:
+    return job.array_tasks is not None and _task_number(job) is None
+
+
+def _seen_row(attempt: AttemptId, job: SlurmJob, rest: SlurmJob | None) -> dict[str, Any]:
     return {
         "attempt": attempt,
         "word": job.state[:32],
-        "why": job.reason[:200],
+        # A task that runs has no reason; why the others do not is what people ask.
+        "why": (rest or job).reason[:200],
+        "rest": None if rest is None else rest.array_tasks,
         "submitted": job.submitted,
         "started": moment(job.started),
         "where": job.node_list or None,

@@ -34,6 +34,7 @@ _SEEN: Final = (
     .values(
         slurm_state=bindparam("word"),
         slurm_reason=bindparam("why"),
+        array_rest=bindparam("rest"),
         slurm_submitted=sa.func.coalesce(
             tables.attempts.c.slurm_submitted, bindparam("submitted", type_=sa.BigInteger)
         ),

@@ -34,6 +34,9 @@ class JobFilter:
     ids: tuple[JobId, ...] = ()
     submitted_after: datetime | None = None
     submitted_before: datetime | None = None
+    ended_after: datetime | None = None
+    """As every bound on the end, this leaves out what has not ended."""
+    ended_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,10 +166,12 @@ def _conditions(wanted: JobFilter) -> list[sa.ColumnElement[bool]]:
         conditions.append(j.id.in_(wanted.ids))
     equal = ((j.user_name, wanted.user), (j.name, wanted.name), (j.pool, wanted.pool), (j.tenant_id, wanted.tenant))
     conditions += [column == value for column, value in equal if value is not None]
-    if wanted.submitted_after is not None:
-        conditions.append(j.created_at >= wanted.submitted_after)
-    if wanted.submitted_before is not None:
-        conditions.append(j.created_at < wanted.submitted_before)
+    from_, before = (
+        ((j.created_at, wanted.submitted_after), (j.ended_at, wanted.ended_after)),
+        ((j.created_at, wanted.submitted_before), (j.ended_at, wanted.ended_before)),
+    )
+    conditions += [column >= moment for column, moment in from_ if moment is not None]
+    conditions += [column < moment for column, moment in before if moment is not None]
     return conditions
 
 

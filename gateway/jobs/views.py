@@ -7,6 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gateway.db import tables
+from gateway.directives.values.arrays import parse_array
 from gateway.jobs.spec import JobSpec
 from gateway.states import FINAL, STATE_OF, Phase, Reason, State
 from gateway.wire import ArrayCounts, EventView, JobView, Placement, TaskView
@@ -18,7 +19,7 @@ JOB_ROWS: Final = (
         *(j.id, j.tenant_id, j.user_id, j.user_name, j.name, j.cluster, j.pool, j.unix_user, j.account, j.priority),
         *(j.state, j.phase, j.reason, j.message, j.spec, j.warnings, j.array_tasks, j.created_at, j.started_at),
         *(j.ended_at, j.exit_code, j.exit_signal, j.cancel_requested_at),
-        *(s.attempt_id, a.number, a.slurm_job_id, a.slurm_state, a.slurm_reason, a.node_list, a.nodes),
+        *(s.attempt_id, a.number, a.slurm_job_id, a.slurm_state, a.slurm_reason, a.array_rest, a.node_list, a.nodes),
     )
     .join(tables.steps, s.job_id == j.id)
     .outerjoin(tables.attempts, a.id == s.attempt_id)
@@ -124,15 +125,20 @@ def event_view(row: Any) -> EventView:
 
 
 def array_counts(row: Any, by_phase: Mapping[str, int]) -> ArrayCounts:
-    """Count an array's tasks: those without a row of their own have not started, or never will."""
-    known = sum(by_phase.values())
-    left = max(0, row.array_tasks - known)
-    over = Phase(row.phase) in FINAL
+    """Count an array's tasks: one without a row of its own waits in the rest, or was cancelled before it started."""
+    left = max(0, row.array_tasks - sum(by_phase.values()))
+    phase, rest = Phase(row.phase), row.array_rest
+    if rest is None and left == row.array_tasks and phase is not Phase.RUNNING:
+        rest = row.spec["array"]  # Slurm does not have it yet, or it was not looked at since
+    waiting = 0 if rest is None or phase in FINAL else min(left, parse_array(rest).count(left))
     return ArrayCounts(
+        expression=row.spec["array"],
+        rest=rest,
+        rest_reason=row.slurm_reason if waiting else None,
         total=row.array_tasks,
-        pending=(0 if over else left) + by_phase.get(Phase.QUEUED, 0),
+        pending=waiting + by_phase.get(Phase.QUEUED, 0),
         running=by_phase.get(Phase.RUNNING, 0),
         completed=by_phase.get(Phase.COMPLETED, 0),
         failed=by_phase.get(Phase.FAILED, 0),
-        cancelled=by_phase.get(Phase.CANCELLED, 0) + (left if over else 0),
+        cancelled=by_phase.get(Phase.CANCELLED, 0) + left - waiting,
     )

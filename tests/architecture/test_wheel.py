@@ -13,6 +13,7 @@ ALONG = [
     "gateway/db/migrations/env.py",
     "gateway/db/migrations/script.py.mako",
     "gateway/db/migrations/versions/0001_first_light.py",
+    "gateway/db/migrations/versions/0002_rests_and_ends.py",
     "gateway/devcluster/packages.sh",
     "gateway/devcluster/packages.txt",
     "slurm_templates/base.sbatch.j2",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -342,6 +343,10 @@ def test_filters_narrow_the_list(services: Services) -> None:
     assert names(states=(State.RUNNING, State.CANCELLED)) == ["running", "done"]
     assert names(name="waiting") == names(ids=(waiting,)) == ["waiting"]
     assert names(pool="gpu") == names(user="bob") == []
+    ended = read.get(services, ADA.visible, done).ended_at
+    assert ended is not None
+    assert names(ended_after=ended) == names(ended_before=ended + timedelta(microseconds=1)) == ["done"]
+    assert names(ended_after=ended + timedelta(microseconds=1)) == names(ended_before=ended) == []
     created = read.get(services, ADA.visible, running).submitted_at
     assert len(names(submitted_after=created)) >= 1
     assert names(submitted_before=created) == ([] if services.database.is_sqlite else ["done"])
@@ -356,11 +361,21 @@ def test_the_tasks_of_an_array_are_counted_and_listed(services: Services) -> Non
     with services.database.begin() as transaction:
         for _ in range(2):
             facts.tasks(transaction, [{**row, "task": n, "phase": phase} for n, phase in enumerate(phases)])
+        seen = {
+            "attempt": attempt,
+            "word": "RUNNING",
+            "why": "Resources",
+            "rest": "3-4",
+            "submitted": 1,
+            "started": None,
+        }
+        facts.seen(transaction, [seen | {"where": "c1", "n_nodes": 1, "n_cpus": 1}])
     counts = read.get(services, ADA.visible, job).array
     assert counts is not None
     assert (counts.total, counts.pending, counts.running, counts.completed, counts.failed, counts.cancelled) == (
         5, 2, 1, 1, 1, 0,
     )  # fmt: skip
+    assert (counts.expression, counts.rest, counts.rest_reason) == ("0-4", "3-4", "Resources")
     page = read.tasks(services, ADA.visible, job, limit=2)
     assert [task.address for task in page.items] == [f"{job}_0", f"{job}_1"]
     rest = read.tasks(services, ADA.visible, job, limit=2, cursor=page.next_cursor)

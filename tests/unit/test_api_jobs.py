@@ -74,6 +74,7 @@ def test_filters_are_passed_on(gateway: World) -> None:
     assert ids("pool=cpu") == [str(two), str(one)]
     assert ids("submitted_before=2020-01-01T00:00:00Z") == []
     assert ids("submitted_after=2020-01-01T00:00:00Z") == [str(two), str(one)]
+    assert ids("ended_after=2020-01-01T00:00:00Z") == ids("ended_before=2099-01-01T00:00:00Z") == []
     assert ids("submitted_before=9999-12-31T23:59:59-14:00") == [str(two), str(one)]
     assert ids("submitted_before=0001-01-01T00:00:00%2B14:00") == []
 

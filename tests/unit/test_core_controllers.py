@@ -342,6 +342,7 @@ def test_an_array_is_followed_task_by_task(rig: Rig) -> None:
     counts = rig.view(job).array
     assert counts is not None
     assert (counts.running, counts.completed, counts.failed) == (1, 1, 1)
+    assert (counts.expression, counts.rest, counts.rest_reason) == ("0-2", None, None)
     rig.slurm.finish(f"{number}_2")
     rig.turn(3)
     view = rig.view(job)
@@ -350,6 +351,27 @@ def test_an_array_is_followed_task_by_task(rig: Rig) -> None:
     assert [(task.task, task.state, task.exit_code) for task in page.items] == [
         (0, "COMPLETED", 0), (1, "FAILED", 3), (2, "COMPLETED", 0),
     ]  # fmt: skip
+
+
+def test_the_rest_of_an_array_shrinks_as_tasks_start_and_as_they_are_cancelled(rig: Rig) -> None:
+    job = rig.array(4)
+
+    def rest() -> tuple[str | None, str | None, int, int]:
+        counts = rig.view(job).array
+        assert counts is not None
+        return counts.rest, counts.rest_reason, counts.pending, counts.cancelled
+
+    assert rest() == ("0-3", None, 4, 0)
+    rig.turn(2)
+    number = rig.view(job).slurm_job_id
+    assert rest() == ("0,1,2,3", "Priority", 4, 0)
+    rig.slurm.start(f"{number}_0")
+    cancel(rig.services, ADA, job, task=2)
+    rig.turn(2)
+    assert rest() == ("1,3", "Priority", 2, 1)
+    cancel(rig.services, ADA, job)
+    rig.turn(4)
+    assert rest() == ("1,3", None, 0, 4)
 
 
 def test_tasks_that_slurm_forgot_before_the_array_ended_still_count(rig: Rig) -> None:

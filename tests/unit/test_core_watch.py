@@ -183,6 +183,17 @@ def test_tasks_that_the_controller_forgot_do_not_end_the_rest() -> None:
     assert [change.to for change in found.changes] == [Phase.QUEUED]
 
 
+def test_what_waits_of_an_array_is_kept_in_slurms_words_with_its_reason() -> None:
+    running = task(1, "RUNNING", job_id="41")
+    rest = task("3-4%2", "PENDING", job_id="36", reason="JobArrayTaskLimit", started=None, node_list="")
+    [row] = look(running, rest, belief=ARRAY).seen
+    assert (row["word"], row["why"], row["rest"]) == ("RUNNING", "JobArrayTaskLimit", "3-4%2")
+    known = replace(ARRAY, slurm_reason="JobArrayTaskLimit", array_rest="3-4%2")
+    assert look(running, rest, belief=known).seen == []
+    [row] = look(running, belief=known).seen
+    assert (row["why"], row["rest"]) == ("", None)
+
+
 def test_tasks_are_facts_with_their_own_ends() -> None:
     found = look(
         task(0, "FAILED", job_id="41", ended=1050),

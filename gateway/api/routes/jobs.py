@@ -69,6 +69,8 @@ def list_jobs(
     id: Annotated[list[Number], Query(max_length=_MAX_IDS, description="Any of these.")] = [],  # noqa: A002, B006
     submitted_after: AwareDatetime | None = None,
     submitted_before: AwareDatetime | None = None,
+    ended_after: Annotated[AwareDatetime | None, Query(description="Only jobs that have ended.")] = None,
+    ended_before: Annotated[AwareDatetime | None, Query(description="Only jobs that have ended.")] = None,
     limit: Limit = 50,
     cursor: After = None,
 ) -> Response:
@@ -82,6 +84,8 @@ def list_jobs(
         ids=tuple(JobId(each) for each in id),
         submitted_after=submitted_after,
         submitted_before=submitted_before,
+        ended_after=ended_after,
+        ended_before=ended_before,
     )
     return as_json(read.page(services, principal.visible, wanted, limit=limit, cursor=cursor))
 
