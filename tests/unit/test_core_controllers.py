@@ -391,7 +391,7 @@ def test_tasks_that_slurm_forgot_before_the_array_ended_still_count(rig: Rig) ->
 
 def test_a_job_that_vanished_without_a_trace_is_unknown_and_never_a_success(rig: Rig) -> None:
     job = rig.job()
-    rig.turn(80)  # not just before a restart
+    rig.turn()
     rig.slurm.start()
     rig.turn()
     rig.slurm.controller.memory.clear()
@@ -404,7 +404,7 @@ def test_a_job_that_vanished_without_a_trace_is_unknown_and_never_a_success(rig:
 
 def test_while_accounting_cannot_be_asked_nothing_becomes_unknown(rig: Rig) -> None:
     job = rig.job()
-    rig.turn(80)
+    rig.turn()
     rig.slurm.start()
     rig.turn()
     rig.slurm.finish(record=False)
