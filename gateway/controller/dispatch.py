@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import sqlalchemy as sa
 import structlog
 
 from gateway.controller import decide
 from gateway.controller.leases import Lease, LeaseKeeper, claim, release
 from gateway.controller.order import make_order
-from gateway.db import tables
+from gateway.controller.waiting import load, load_needs, reachable
 from gateway.db.database import Transaction
 from gateway.errors import ClusterRefused, ClusterUnreachable
-from gateway.ids import JobId, StepId, UnixUser, attempt_id
+from gateway.ids import JobId, UnixUser, attempt_id
 from gateway.jobs import facts
 from gateway.jobs.lifecycle import advance, lock_accounts
 from gateway.jobs.moves import Move, NewAttempt
@@ -110,7 +109,7 @@ class Dispatcher:
 
     def _intend(self, transaction: Transaction, room: int) -> tuple[list[Launch], int]:
         """Claim due steps and record the intent to submit them."""
-        if room <= 0 or not _reachable(transaction, self._cluster):
+        if room <= 0 or not reachable(transaction, self._cluster):
             return [], 0
         leases = claim(
             transaction,
@@ -122,8 +121,8 @@ class Dispatcher:
         )
         if not leases:
             return [], 0
-        rows = _load(transaction, [lease.step for lease in leases])
-        needs = _load_needs(transaction, [row.job_id for row in rows.values()])
+        rows = load(transaction, [lease.step for lease in leases])
+        needs = load_needs(transaction, [row.job_id for row in rows.values()])
         deadline = transaction.now + timedelta(seconds=self._services.settings.lease_s)
         launches, moves = [], []
         for lease in leases:
@@ -222,36 +221,3 @@ def _move(lease: Lease, to: Phase, reason: Reason, message: str | None) -> Move:
         actor=ACTOR,
         message=message,
     )
-
-
-def _reachable(transaction: Transaction, cluster: str) -> bool:
-    """Say whether the collector's last look at the cluster went well: while it is down, jobs wait here."""
-    w = tables.cluster_watches.c
-    row = transaction.execute(sa.select(w.seen_at, w.error).where(w.cluster == cluster)).one_or_none()
-    return row is not None and row.seen_at is not None and row.error is None
-
-
-def _load(transaction: Transaction, step_ids: Sequence[StepId]) -> dict[StepId, Any]:
-    s, j, b = tables.steps.c, tables.jobs.c, tables.job_scripts.c
-    rows = (
-        sa.select(s.id, s.job_id, s.name.label("step_name"), s.tries, j.unix_user, j.uid, j.spec, b.script)
-        .add_columns(j.cancel_requested_at)
-        .join(tables.jobs, j.id == s.job_id)
-        .join(tables.job_scripts, b.job_id == j.id)
-        .where(s.id.in_(step_ids))
-    )
-    return {StepId(row.id): row for row in transaction.execute(rows)}
-
-
-def _load_needs(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, list[decide.Need]]:
-    d, j = tables.job_dependencies.c, tables.jobs.c
-    rows = (
-        sa.select(d.job_id, d.kind, j.phase, j.started_at)
-        .join(tables.jobs, j.id == d.needs_job_id)
-        .where(d.job_id.in_(job_ids))
-    )
-    needs: dict[int, list[decide.Need]] = {}
-    for row in transaction.execute(rows):
-        need = decide.Need(kind=row.kind, phase=Phase(row.phase), started=row.started_at is not None)
-        needs.setdefault(row.job_id, []).append(need)
-    return needs
