@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from gateway.cli.states import job_why, job_word, task_word
+from gateway.cli.states import job_why, job_word, task_why, task_word
 from gateway.client import GatewayClient
-from gateway.states import FINAL, State
-from gateway.wire import JobView, TaskView
+from gateway.directives.values.arrays import parse_array
+from gateway.states import FINAL
+from gateway.wire import ArrayCounts, JobView, TaskView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,19 +37,21 @@ class Row:
 def rows_of(client: GatewayClient, job: JobView, now: datetime, *, expand: bool) -> Iterator[Row]:
     """Yield a job's rows: one, or as many as its array has come apart into.
 
-    `expand` gives each waiting task a row of its own.
+    `expand` gives each task of the rest a row of its own.
     """
     if job.array is None:
         yield job_row(job, now)
         return
-    tasks = list(all_tasks(client, job.id))
-    apart = [task for task in tasks if expand or task.state is not State.PENDING]
-    for task in apart:
-        yield _task_row(job, task, now)
-    waiting = [task.task for task in tasks if task not in apart]
-    unlisted = job.array.total - len(tasks)
-    if waiting or unlisted > 0:
-        yield _rest_row(job, waiting, unlisted=unlisted > 0)
+    rest = parse_array(job.array.rest) if job.array.rest else None
+    numbers = rest.indexes() if rest else []
+    if len(numbers) < job.array.total:
+        for task in all_tasks(client, job.id):
+            yield _task_row(job, task, now)
+    if expand:
+        yield from (_rest_row(job, job.array, str(number), f"{job.id}_{number}") for number in numbers)
+    elif rest:
+        text = task_expression(numbers) + (f"%{rest.throttle}" if rest.throttle else "")
+        yield _rest_row(job, job.array, text, f"{job.id}_[{text}]")
 
 
 def all_tasks(client: GatewayClient, job_id: str) -> Iterator[TaskView]:
@@ -94,21 +97,14 @@ def task_expression(tasks: Sequence[int]) -> str:
     return text if len(text) <= _EXPRESSION_MAX else text[: _EXPRESSION_MAX - 3] + "..."
 
 
-def _rest_row(job: JobView, tasks: Sequence[int], *, unlisted: bool) -> Row:
-    """Make the row of the tasks that share it: those that wait, or never came to run before the job was over.
-
-    The gateway lists a task once Slurm has split it off; of the others it tells the number only. They stand as `...`,
-    Slurm's own sign for what it leaves out of such a list.
-    """
-    parts = [task_expression(tasks)] if tasks else []
-    throttle = job.placement.resources.array_throttle
-    text = ",".join([*parts, *(["..."] if unlisted else [])]) + (f"%{throttle}" if throttle else "")
+def _rest_row(job: JobView, array: ArrayCounts, task: str, address: str) -> Row:
+    """Make the row of one or all tasks that wait, or never came to run before the job was over."""
     return Row(
         job=job,
-        address=f"{job.id}_[{text}]",
-        task=text,
+        address=address,
+        task=task,
         word="PENDING" if job.phase not in FINAL else "CANCELLED",
-        why=job_why(job) if job.state is State.PENDING else job.message or "None",
+        why=array.rest_reason or job_why(job),
         node_list="",
         nodes=job.placement.resources.nodes,
         started_at=None,
@@ -126,7 +122,7 @@ def _task_row(job: JobView, task: TaskView, now: datetime) -> Row:
         address=task.address,
         task=str(task.task),
         word=task_word(task),
-        why="None" if task.state is not State.PENDING else job.message or "None",
+        why=task_why(job, task),
         node_list=task.node_list or "",
         nodes=job.placement.resources.nodes,
         started_at=task.started_at,

@@ -74,7 +74,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     rows = [
         row
         for job in sorted(jobs, key=lambda job: int(job.id))
-        for row in rows_of(client, job, env.now(), expand=any("_" in a for a in asked))
+        for row in rows_of(client, job, env.now(), expand=any(a.startswith(f"{job.id}_") for a in asked))
         if (not wanted or row.word in wanted) and (not asked or asked & {row.address, job.id})
     ]
     if args.json:

@@ -70,9 +70,9 @@ def _details(job: JobView, env: Environment) -> Iterator[tuple[str, str]]:
     yield "Asks for", f"{asked.nodes} nodes, {asked.tasks} tasks, {asked.cpus} CPUs, {memory}, {asked.gpus} GPUs"
     yield "Time limit", "none" if limit is None else queue_duration(limit)
     if job.array:
-        counts = job.array.model_dump(exclude={"total"})
+        counts = job.array.model_dump(include={"pending", "running", "completed", "failed", "cancelled"})
         parts = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-        yield "Array", f"{job.array.total} tasks: {parts or 'none known yet'}"
+        yield "Array", f"{job.array.expression}, {job.array.total} tasks: {parts}"
     yield "Attempt", str(job.attempt)
     for name, moment in (("Submitted", job.submitted_at), ("Started", job.started_at), ("Ended", job.ended_at)):
         if moment is not None:

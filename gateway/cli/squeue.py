@@ -126,11 +126,11 @@ def _rows(
     addresses: Sequence[Address],
 ) -> Iterator[Row]:
     asked = {str(address) for address in addresses}
-    expand = args.array or any(address.task is not None for address in addresses)
+    expand = {address.job for address in addresses if address.task is not None}
     for job in jobs:
         if job.ended_at is not None and job.array is not None and wanted <= ACTIVE:
             continue  # none of its tasks can be wanted, and they may be ten thousand
-        for row in rows_of(client, job, env.now(), expand=expand):
+        for row in rows_of(client, job, env.now(), expand=args.array or job.id in expand):
             if row.word in wanted and (not asked or asked & {row.address, row.job.id}):
                 yield row
 

@@ -67,6 +67,13 @@ def job_why(job: JobView) -> str:
     return _WAITS.get(job.phase, "None")
 
 
+def task_why(job: JobView, task: TaskView) -> str:
+    """Say why an array task waits or did not succeed."""
+    if task.state is State.PENDING:
+        return (job.array and job.array.rest_reason) or job.message or "None"
+    return _WHY.get(task.reason, "None") if task.reason else "None"
+
+
 def words_of(text: str) -> set[str]:
     """Read a list of states as `--states` takes it; raises ValueError for an unknown one.
 

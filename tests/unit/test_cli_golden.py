@@ -30,21 +30,21 @@ def _jobs(elapsed: int) -> list[dict[str, Any]]:
         placement = {"time_limit_s": minutes * 60}
         return job(number, name=name, placement=placement, resources=one | resources, **(common | facts))
 
-    array = {"total": 7, "pending": 5, "running": 2, "completed": 0, "failed": 0, "cancelled": 0}
+    array = {"total": 7, "pending": 5, "running": 2, "completed": 0, "failed": 0, "cancelled": 0, "expression": "0-8"}
+    split = array | {"rest": "2-5,8%2", "rest_reason": "JobArrayTaskLimit"}
+    held = array | {"total": 10, "rest": "1-30:3%1", "rest_reason": "JobHeldUser"}
     return [
         make(307, "a very long | name", 90, running),
         make(308, "fails", 5, failed),
         make(309, "two", 1440, running | {"node_list": "c[1-2]"}, nodes=2, cpus=2),
         make(310, "held", 10, HOLD),
         make(311, "big", 30, PENDING, nodes=4, cpus=4),
-        make(312, "arr", 120, running | {"array": array, "message": "JobArrayTaskLimit"}, array_throttle=2),
-        make(314, "steps", 5, HOLD | {"array": array}, array_throttle=1),
+        make(312, "arr", 120, running | {"array": split}),
+        make(314, "steps", 5, HOLD | {"array": held}),
     ]
 
 
 def _gateway(elapsed: int) -> Gateway:
-    waiting = {"state": "PENDING", "node_list": None, "started_at": None}
-
     def tasks(number: int, *views: dict[str, Any]) -> dict[str, Any]:
         return {"items": [view | {"address": f"{number}_{view['task']}"} for view in views], "next_cursor": None}
 
@@ -53,10 +53,7 @@ def _gateway(elapsed: int) -> Gateway:
         {
             "GET /v1/whoami": WHOAMI | {"user": "sgwdemo-ada"},
             "GET /v1/jobs": {"items": _jobs(elapsed), "next_cursor": None},
-            "GET /v1/jobs/312/tasks": tasks(
-                312, task(0, **run), task(1, **run), *(task(n, **waiting) for n in (2, 3, 4, 5, 8))
-            ),
-            "GET /v1/jobs/314/tasks": tasks(314, *(task(n, **waiting) for n in range(1, 31, 3))),
+            "GET /v1/jobs/312/tasks": tasks(312, task(0, **run), task(1, **run)),
         }
     )
 

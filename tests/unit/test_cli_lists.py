@@ -7,9 +7,9 @@ import pytest
 
 from tests.unit.cli_world import CANCELLED, COMPLETED, FAILED, PENDING, WHOAMI, Gateway, job, problem, sgw, task
 
-ARRAY = {"total": 4, "pending": 2, "running": 1, "completed": 1, "failed": 0, "cancelled": 0}
+ARRAY = {"expression": "0-3", "rest": "2-3", "rest_reason": "Priority", "total": 4, "pending": 2, "running": 1,
+         "completed": 1, "failed": 0, "cancelled": 0}  # fmt: skip
 OVER = {"state": "COMPLETED", "exit_code": 0, "ended_at": "2026-11-20T12:02:00Z"}
-WAITS = {"state": "PENDING", "node_list": None, "started_at": None}
 
 
 def page(*items: dict[str, Any], cursor: str | None = None) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def world(*jobs: dict[str, Any]) -> Gateway:
     return Gateway(
         {
             "GET /v1/jobs": page(*jobs),
-            "GET /v1/jobs/36/tasks": page(task(0, **OVER), task(1), task(2, **WAITS), task(3, **WAITS)),
+            "GET /v1/jobs/36/tasks": page(task(0, **OVER), task(1)),
             "GET /v1/whoami": WHOAMI,
         }
     )
@@ -47,6 +47,7 @@ MANY = (
         (["-t", "all", "-p", "cpu", "-n", "hello"], ["8", "7", "5"]),
         (["-t", "S,CF"], []),
         (["-j", "7,36_2"], ["36_2", "7"]),
+        (["-j", "7,36_9"], ["7"]),
         (["-j36"], ["36_[2-3]", "36_1"]),
         (["-S", "-i"], ["36_1", "36_[2-3]", "9", "8", "7"]),
         (["--sort", "-i", "-t", "PD"], ["36_[2-3]", "8"]),
@@ -89,16 +90,26 @@ def test_squeue_reads_all_pages_and_asks_for_active_jobs_only() -> None:
     ]  # fmt: skip
 
 
-def test_tasks_that_the_gateway_does_not_list_stand_as_dots() -> None:
-    def shown(*tasks: dict[str, Any], **facts: Any) -> str:
-        gateway = world(job(36, array=ARRAY, **facts))
+def test_tasks_that_have_not_started_stand_together_with_their_reason() -> None:
+    def shown(*tasks: dict[str, Any], rest: str | None, rest_reason: str | None = "Priority", **facts: Any) -> str:
+        gateway = world(job(36, array=ARRAY | {"rest": rest, "rest_reason": rest_reason}, **facts))
         gateway.answers["GET /v1/jobs/36/tasks"] = page(*tasks)
-        return sgw("sacct", "-j36", "-n", "-P", "-o", "jobid,state", gateway=gateway).out
+        return sgw("squeue", "-j36", "-h", "-tall", "-S", "i", "-o", "%i|%T|%r", gateway=gateway).out
 
-    throttled = {"resources": {"array_throttle": 2}}
-    assert shown(**PENDING) == "36_[...]|PENDING\n"
-    assert shown(task(0), task(1, **WAITS), **throttled) == "36_0|RUNNING\n36_[1,...%2]|PENDING\n"
-    assert shown(task(0, **OVER), **CANCELLED) == "36_0|COMPLETED\n36_[...]|CANCELLED\n"
+    assert shown(rest="0-3", **PENDING) == "36_[0-3]|PENDING|Priority\n"
+    assert shown(task(0), rest="3,1-2%2") == "36_0|RUNNING|None\n36_[1-3%2]|PENDING|Priority\n"
+    split = task(1, state="PENDING", node_list=None, started_at=None)
+    assert shown(split, rest="2-3") == "36_1|PENDING|Priority\n36_[2-3]|PENDING|Priority\n"
+    assert shown(task(0, **OVER), rest=None) == "36_0|COMPLETED|None\n"
+    assert shown(task(0, **OVER), rest="1-3", rest_reason=None, **CANCELLED) == (
+        "36_0|COMPLETED|None\n36_[1-3]|CANCELLED|None\n"
+    )
+
+
+def test_the_tasks_of_an_array_none_of_which_has_started_are_not_read() -> None:
+    gateway = world(job(36, array=ARRAY | {"rest": "0-3"}, **PENDING))
+    assert sgw("squeue", "-h", "-o%i", gateway=gateway).out == "36_[0-3]\n"
+    assert [r.url.path for r in gateway.requests] == ["/v1/jobs"]
 
 
 def test_the_tasks_of_a_list_that_cannot_want_them_are_not_read() -> None:
@@ -245,7 +256,7 @@ def _shown(view: dict[str, Any]) -> Gateway:
 def test_show_tells_the_state_and_the_whole_story() -> None:
     shown = sgw("show", "7", gateway=_shown(job(7, array=ARRAY, warnings=["line 2: ignored"]))).out
     assert "      State: RUNNING\n" in shown
-    assert "      Array: 4 tasks: 2 pending, 1 running, 1 completed\n" in shown
+    assert "      Array: 0-3, 4 tasks: 2 pending, 1 running, 1 completed\n" in shown
     assert "    Warning: line 2: ignored\n" in shown
     assert "2026-11-20T12:00:00  PENDING  ada  The job was accepted by the gateway.\n" in shown
     assert "RUNNING  ada  Slurm started the job.\n" in shown

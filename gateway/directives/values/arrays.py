@@ -27,7 +27,11 @@ class ArraySpec:
         total = sum(len(range(first, last + 1, step)) for first, last, step in self.ranges)
         if total > cap or not self._overlaps():
             return total
-        return len({index for first, last, step in self.ranges for index in range(first, last + 1, step)})
+        return len(self.indexes())
+
+    def indexes(self) -> list[int]:
+        """List every index once, in order; `count` first where the text is not one of Slurm's own."""
+        return sorted({index for first, last, step in self.ranges for index in range(first, last + 1, step)})
 
     def __str__(self) -> str:
         text = ",".join(_text(*r) for r in self.ranges)
