@@ -42,8 +42,8 @@ def find_jobs(
     ids: Collection[str] = (),
     owner: str | None = None,
     active: bool = False,
-    submitted_after: datetime | None = None,
     submitted_before: datetime | None = None,
+    ended_after: datetime | None = None,
 ) -> Iterator[JobView]:
     """Yield the jobs of the choice; without ids all that the time and `active` leave, newest first.
 
@@ -53,10 +53,10 @@ def find_jobs(
     query: dict[str, str] = {"active": "true"} if active else {}
     if owner is not None:
         query["user"] = owner
-    if submitted_after is not None:
-        query["submitted_after"] = submitted_after.isoformat()
     if submitted_before is not None:
         query["submitted_before"] = submitted_before.isoformat()
+    if ended_after is not None:
+        query["ended_after"] = ended_after.isoformat()
     found = _by_ids(client, query, sorted(set(ids), key=int)) if ids else client.jobs(query)
     return (job for job in found if choice.has(job) and owner in {None, job.user})
 

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from gateway.cli.addresses import parse_addresses
@@ -23,14 +23,11 @@ from gateway.wire import JobPage, JobView
 
 HELP = """List your jobs, ended or not, as sacct does.
 
-Without -j the jobs are those that were in any state since midnight, or between --starttime and --endtime; of these,
-jobs that were submitted more than a week before the window's start and have ended are left out. A job is one line, an
-array one line for each task; the gateway keeps no record of the steps (.batch, .0) inside a job."""
+Without -j the jobs are those that were in any state since midnight, or between --starttime and --endtime. A job is one
+line, an array one line for each task; the gateway keeps no record of the steps (.batch, .0) inside a job."""
 
 DEFAULT: Final = "JobID,JobName,Partition,Account,AllocCPUS,State,ExitCode"
 BRIEF: Final = "JobID,State,ExitCode"
-_LOOK_BACK: Final = timedelta(days=7)
-"""The gateway can narrow a list by the time of submission only, not by that of the end."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,7 +110,7 @@ def _window(args: argparse.Namespace, env: Environment) -> tuple[datetime | None
 
 def _jobs(
     client: GatewayClient, args: argparse.Namespace, ids: set[str], start: datetime | None, end: datetime | None
-) -> Iterator[JobView]:
+) -> Iterable[JobView]:
     choice = Choice(
         users=names_of(args.user),
         names=names_of(args.name),
@@ -121,15 +118,13 @@ def _jobs(
         accounts=names_of(args.accounts),
     )
     owner = None if choice.users or args.allusers or ids else client.whoami().user
-    after = None if start is None or ids else start - _LOOK_BACK
-    seen = set()
-    for job in find_jobs(client, choice, ids=ids, owner=owner, submitted_after=after, submitted_before=end):
-        seen.add(job.id)
-        if start is None or job.ended_at is None or job.ended_at >= start:
-            yield job
-    if after is not None:  # what is older and still active is read apart, so that the long past need not be
-        older = find_jobs(client, choice, owner=owner, active=True, submitted_before=end)
-        yield from (job for job in older if job.id not in seen)
+    if start is None:
+        return find_jobs(client, choice, ids=ids, owner=owner)
+    # The live ones first: a job that ends between the two questions is in both answers, not in none.
+    live = find_jobs(client, choice, ids=ids, owner=owner, active=True, submitted_before=end)
+    found = {job.id: job for job in live}
+    ended = find_jobs(client, choice, ids=ids, owner=owner, ended_after=start, submitted_before=end)
+    return (found | {job.id: job for job in ended}).values()
 
 
 def _lines(

@@ -178,17 +178,20 @@ def test_states_are_coloured_on_a_terminal_only_and_the_columns_stay() -> None:
     assert sgw("squeue", gateway=world(job(7)), terminal=True, env=env).out == plain
 
 
-def test_sacct_lists_ones_own_jobs_since_midnight_and_the_older_active_ones() -> None:
-    yesterday = {"submitted_at": "2026-11-19T10:00:00Z"}
-    old = job(3, **COMPLETED | yesterday | {"ended_at": "2026-11-19T11:00:00Z"})
-    late = job(4, **COMPLETED | yesterday | {"ended_at": "2026-11-20T01:00:00Z"})
-    ancient = job(2, submitted_at="2026-10-01T10:00:00Z")
+def test_sacct_lists_ones_own_jobs_that_live_or_ended_in_the_window() -> None:
     gateway = world()
-    gateway.answers["GET /v1/jobs"] = [page(job(7), late, old, job(9, user="bob")), page(job(7), ancient)]
-    assert sgw("sacct", "-n", "-P", "-o", "jobid", gateway=gateway).out == "2\n4\n7\n"
-    first, second = [r.url.params for r in gateway.requests if r.url.path == "/v1/jobs"]
-    assert first["submitted_after"] == "2026-11-13T00:00:00+00:00"
-    assert second["active"] == "true"
+    live, just_ended = page(job(7), job(9, user="bob"), job(2)), page(job(7, **COMPLETED), job(4, **COMPLETED))
+    gateway.answers["GET /v1/jobs"] = [live, just_ended] * 2
+    assert sgw("sacct", "-n", "-P", "-o", "jobid,state", gateway=gateway).out == "2|RUNNING\n4|COMPLETED\n7|COMPLETED\n"
+    assert sgw("sacct", "-S", "2026-10-01", "-E", "2026-10-02", gateway=gateway).status == 0
+    asked = [dict(r.url.params) for r in gateway.requests if r.url.path == "/v1/jobs"]
+    mine, until = {"user": "ada", "limit": "200"}, {"submitted_before": "2026-10-02T00:00:00+00:00"}
+    assert asked == [
+        mine | {"active": "true"},
+        mine | {"ended_after": "2026-11-20T00:00:00+00:00"},
+        mine | until | {"active": "true"},
+        mine | until | {"ended_after": "2026-10-01T00:00:00+00:00"},
+    ]
 
 
 @pytest.mark.parametrize(
