@@ -3,8 +3,10 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,26 +35,42 @@ def postgres() -> Iterator[str]:
     os.chown(room, owner.pw_uid, owner.pw_gid)
     # A live gateway under test runs as a user of its own and has to reach the socket; the data's folder is 0700 anyway.
     room.chmod(0o755)
-    # initdb refuses to be root.
-    become = ["runuser", "-u", owner.pw_name, "--"] if os.getuid() == 0 else []
+    # initdb refuses to be root. The server ends with us, also when the test run is killed.
+    become = ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups", "--pdeathsig=INT"]
+    become = become if os.getuid() == 0 else become[:1] + become[-1:]
+    data, settings = str(room / "data"), [f"--{name}={value}" for name, value in _SETTINGS.items()]
+    make = ["initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale"]
+    serve = ["postgres", "-D", data, "-k", str(room), *settings]
+    with (room / "log").open("wb") as log:
 
-    def run(name: str, *arguments: str) -> None:
-        command = [*become, str(_BINARIES[-1] / name), *arguments]
-        done = subprocess.run(command, cwd=room, capture_output=True, text=True)
-        assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"
+        def run(name: str, *arguments: str) -> subprocess.Popen[bytes]:
+            command = [*become, str(_BINARIES[-1] / name), *arguments]
+            return subprocess.Popen(command, cwd=room, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
-    data, options = str(room / "data"), " ".join(f"-c {name}={value!r}" for name, value in _SETTINGS.items())
-    try:
-        run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale")
-        run("pg_ctl", "-D", data, "-w", "-l", str(room / "log"), "-o", f"{options} -k {room}", "start")
         try:
-            _admin(room, "CREATE DATABASE migrated")
-            _migrate(_url(room, "migrated"))
-            yield str(room)
+            assert run(*make).wait(60) == 0, (room / "log").read_text()
+            server = run(*serve)
+            try:
+                _wait_for(server, room)
+                _admin(room, "CREATE DATABASE migrated")
+                _migrate(_url(room, "migrated"))
+                yield str(room)
+            finally:
+                server.send_signal(signal.SIGQUIT)
+                server.wait(30)
         finally:
-            run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-    finally:
-        shutil.rmtree(room)
+            shutil.rmtree(room)
+
+
+def _wait_for(server: subprocess.Popen[bytes], room: Path) -> None:
+    until = time.monotonic() + 30
+    while True:
+        try:
+            return _admin(room, "SELECT 1")
+        except psycopg.OperationalError:
+            assert server.poll() is None, (room / "log").read_text()
+            assert time.monotonic() < until, (room / "log").read_text()
+            time.sleep(0.02)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
