@@ -161,7 +161,9 @@ class Hurry:
                 if changed == seen:
                     continue
                 seen = changed
-                if _empty(directory):
+                # While a series of looks is under way the next of them will do: anybody can write here, and 95 hints a
+                # second made ten looks of it (seen), every one a load on slurmctld.
+                if _empty(directory) and not self._left:
                     self._left = list(_HURRY_S)
                     self.wake.set()
 
