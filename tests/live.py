@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -17,7 +17,7 @@ from gateway.demo import people, service
 from gateway.demo.place import Place
 from gateway.devcluster import processes
 from gateway.devcluster.cluster import DevCluster
-from gateway.devcluster.settings import DEFAULT_ROOT
+from gateway.devcluster.settings import DEFAULT_ROOT, DevSettings
 from gateway.states import State
 from gateway.wire import JobRequest, JobView
 
@@ -27,16 +27,34 @@ SLOW = float(os.environ.get("SGW_TEST_SLOWNESS", "3"))
 """How much slower than promised this machine may be: floors are asserted times this."""
 
 
+def find_dev_cluster() -> DevCluster:
+    """Return the default dev cluster, whether it is up or not."""
+    return DevCluster.at(Path(os.environ.get("SGW_DEV_ROOT", DEFAULT_ROOT)))
+
+
 @pytest.fixture(scope="session")
-def dev_cluster() -> Iterator[DevCluster]:
-    """The dev cluster: as found, or brought up for these tests and taken down again (SGW_KEEP=1 keeps it)."""
+def dev_cluster() -> DevCluster:
+    """The dev cluster, brought up if it is not. Several test processes share it, so nobody here takes it down."""
     if os.getuid() != 0:
         pytest.skip("SKIPPED LOUDLY: the dev cluster needs root (run `make test`)")
-    cluster = DevCluster.at(Path(os.environ.get("SGW_DEV_ROOT", DEFAULT_ROOT)))
-    found = cluster.root.exists()
+    cluster = find_dev_cluster()
     cluster.up()
-    yield cluster
-    if not found and not os.environ.get("SGW_KEEP"):
+    return cluster
+
+
+@contextmanager
+def cluster_apart(name: str, *, subnet: str, base_port: int, **options: Any) -> Iterator[DevCluster]:
+    """A fresh cluster of a test's own, for tests that break it or need another kind; gone afterwards."""
+    root = Path(f"/var/lib/sgw-dev-{name}")
+    settings = DevSettings(
+        root=root, name=f"sgw{name}", subnet=subnet, base_port=base_port, user_prefix=f"sgw{name}-", **options
+    )
+    DevCluster.at(root).down()
+    cluster = DevCluster(settings)
+    try:
+        cluster.up()
+        yield cluster
+    finally:
         cluster.down()
 
 
@@ -73,6 +91,9 @@ class Live:
 
     def token(self, user: str = "ada") -> str:
         return service.operator_token(self.place) if user == "operator" else people.token_of(self.place, user)
+
+    def unix_user(self, user: str) -> str:
+        return self.place.cluster.user_prefix + user
 
     def http(self, user: str | None = "ada") -> httpx.Client:
         headers = {} if user is None else {"Authorization": f"Bearer {self.token(user)}"}

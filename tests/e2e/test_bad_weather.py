@@ -2,7 +2,6 @@
 
 import os
 import signal
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,25 +12,34 @@ import pytest
 from gateway.demo.place import Place
 from gateway.devcluster.cluster import DevCluster
 from gateway.states import Phase, State
-from tests.live import Live, eventually, running
+from tests.live import Live, cluster_apart, eventually, running
 
 pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture(scope="module")
-def slow(dev_cluster: DevCluster) -> Iterator[Live]:
+def storm() -> Iterator[DevCluster]:
+    """A cluster of these tests' own: its slurmctld is stopped, which others must not notice."""
+    with cluster_apart("storm", subnet="10.82.0", base_port=27700) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def live(storm: DevCluster) -> Iterator[Live]:
+    """A gateway as it comes."""
+    with running(storm, Place(cluster=storm.settings)) as live:
+        yield live
+
+
+@pytest.fixture(scope="module")
+def slow(storm: DevCluster) -> Iterator[Live]:
     """A gateway whose sbatch answers three seconds after Slurm accepted the job, with short leases."""
-    script = dev_cluster.root / "bin" / "slow-sbatch"
+    script = storm.root / "bin" / "slow-sbatch"
     script.write_text('#!/bin/sh\nanswer=$(sbatch "$@") || exit\nsleep 3\necho "$answer"\n')
-    script.chmod(script.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-    place = Place(
-        cluster=dev_cluster.settings,
-        name="gateway-slow",
-        port_offset=91,
-        sbatch=str(script),
-        settings="lease_s = 4\nlease_renew_s = 1\n",
-    )
-    with running(dev_cluster, place) as live:
+    script.chmod(0o755)
+    settings = "lease_s = 4\nlease_renew_s = 1\n"
+    place = Place(cluster=storm.settings, name="slow", port_offset=91, sbatch=str(script), settings=settings)
+    with running(storm, place) as live:
         yield live
 
 
@@ -40,7 +48,7 @@ def runs_of(marker: Path) -> int:
 
 
 def marker_for(live: Live, name: str) -> Path:
-    marker = live.cluster.root / "home" / "sgwdemo-ada" / f"{name}-{time.monotonic_ns()}"
+    marker = live.cluster.root / "home" / live.unix_user("ada") / f"{name}-{time.monotonic_ns()}"
     marker.unlink(missing_ok=True)
     return marker
 
@@ -121,7 +129,7 @@ def test_an_sbatch_that_lands_after_all_runs_nothing(slow: Live):
         slow.kill("gateway.worker")
         for sbatch in sbatches_of(job.id):
             os.kill(sbatch, signal.SIGKILL)
-        first = slow.place.attempts / "sgwdemo-ada"
+        first = slow.place.attempts / slow.unix_user("ada")
         eventually(
             lambda: [path for path in first.glob(f"{job.id}-main-1-*/claim") if path.read_text() == "VOID"],
             what="the void claim",

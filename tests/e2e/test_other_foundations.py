@@ -1,7 +1,6 @@
 """The same gateway on other foundations: without slurmdbd, and on PostgreSQL."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -9,9 +8,8 @@ from gateway.demo import service
 from gateway.demo.place import Place
 from gateway.devcluster.cluster import DevCluster
 from gateway.devcluster.commands import clean_env, run
-from gateway.devcluster.settings import DevSettings
 from gateway.states import Reason, State
-from tests.live import Live, eventually, running
+from tests.live import Live, cluster_apart, eventually, running
 
 pytestmark = pytest.mark.cluster
 
@@ -19,23 +17,11 @@ pytestmark = pytest.mark.cluster
 @pytest.fixture(scope="module")
 def plain() -> Iterator[Live]:
     """A cluster without accounting that forgets ended jobs after two seconds."""
-    settings = DevSettings(
-        root=Path("/var/lib/sgw-dev-plain"),
-        name="sgwplain",
-        subnet="10.81.0",
-        base_port=27500,
-        user_prefix="sgwplain-",
-        accounting=False,
-        min_job_age=2,
-    )
-    cluster = DevCluster(settings)
-    cluster.down()
-    cluster.up()
-    try:
-        with running(cluster, Place(cluster=settings)) as live:
-            yield live
-    finally:
-        cluster.down()
+    with (
+        cluster_apart("plain", subnet="10.81.0", base_port=27500, accounting=False, min_job_age=2) as cluster,
+        running(cluster, Place(cluster=cluster.settings)) as live,
+    ):
+        yield live
 
 
 def test_without_slurmdbd_outcomes_come_from_the_controller(plain: Live):
