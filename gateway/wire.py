@@ -207,6 +207,19 @@ class EventPage(_View):
     next_cursor: str | None = None
 
 
+class NodeStateView(_View):
+    """The nodes of a pool that are in one state."""
+
+    state: str
+    """Slurm's word with its marks, as `sinfo -o %T` prints it: `mixed`, `idle~` (powered down), `down*`."""
+    nodes: int
+    node_list: str
+    """As Slurm writes it: `c[1-4]`."""
+    cpus: int
+    cpus_allocated: int
+    cpus_idle: int
+
+
 class NodePool(_View):
     """A cluster's partition, offered to tenants."""
 
@@ -222,6 +235,7 @@ class NodePool(_View):
     nodes_down: int
     nodes_powered_down: int
     """Nodes that power saving switched off and Slurm starts on demand."""
+    states: tuple[NodeStateView, ...] = ()
     cpus: int
     cpus_allocated: int
     cpus_idle: int

@@ -20,10 +20,8 @@ _COLOURS: Final = {
     "COMPLETING": "36",
     "COMPLETED": "32;2",
     "CANCELLED": "35",
-    **dict.fromkeys(
-        ("FAILED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "BOOT_FAIL", "DEADLINE", "PREEMPTED", "down"), "31"
-    ),
+    **dict.fromkeys(("FAILED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "BOOT_FAIL", "DEADLINE", "PREEMPTED"), "31"),
     "idle": "32",
-    "alloc": "36",
-    "idle~": "2",
+    **dict.fromkeys(("mix", "alloc", "comp"), "36"),
+    **dict.fromkeys(("down", "drain", "drng", "fail", "failg", "inval"), "31"),
 }

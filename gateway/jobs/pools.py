@@ -1,22 +1,23 @@
 """Tell what node pools there are, as the collector last saw them."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
 from gateway.db import tables
 from gateway.services import Services
-from gateway.slurm.transport import PoolCapacity
+from gateway.slurm.transport import NodeState, PoolCapacity
 from gateway.states import Phase
-from gateway.wire import NodePool, NodePoolList
+from gateway.wire import NodePool, NodePoolList, NodeStateView
 
 
 def load_pools(connection: sa.Connection, cluster: str) -> Mapping[str, PoolCapacity]:
     """Return a cluster's partitions by name; empty if it was never seen."""
     p = tables.pool_states.c
     rows = connection.execute(sa.select(p.partition, p.capacity).where(p.cluster == cluster).order_by(p.partition))
-    return {row.partition: PoolCapacity(**row.capacity) for row in rows}
+    return {row.partition: _capacity(row) for row in rows}
 
 
 def list_pools(services: Services) -> NodePoolList:
@@ -32,14 +33,19 @@ def list_pools(services: Services) -> NodePoolList:
         .group_by(s.cluster, j.pool, s.phase)
     )
     with services.database.read() as connection:
-        rows = connection.execute(states.order_by(p.cluster, p.partition)).all()
+        rows = connection.execute(states.order_by(p.cluster)).all()
         counts = {(cluster, pool, phase): count for cluster, pool, phase, count in connection.execute(load)}
-    return NodePoolList(items=tuple(_view(row, counts) for row in rows))
+    pools = [(row, _capacity(row)) for row in rows]
+    pools.sort(key=lambda pool: (pool[0].cluster, pool[1].rank))
+    return NodePoolList(items=tuple(_view(row, capacity, counts) for row, capacity in pools))
 
 
-def _view(row: Any, counts: Mapping[tuple[str, str, str], int]) -> NodePool:
-    capacity = PoolCapacity(**row.capacity)
+def _capacity(row: Any) -> PoolCapacity:
+    states = tuple(NodeState(**state) for state in row.capacity.get("states", ()))
+    return PoolCapacity(**row.capacity | {"states": states})
 
+
+def _view(row: Any, capacity: PoolCapacity, counts: Mapping[tuple[str, str, str], int]) -> NodePool:
     def jobs(*phases: Phase) -> int:
         return sum(counts.get((row.cluster, row.partition, phase), 0) for phase in phases)
 
@@ -54,6 +60,7 @@ def _view(row: Any, counts: Mapping[tuple[str, str, str], int]) -> NodePool:
         nodes_allocated=capacity.nodes_allocated,
         nodes_down=capacity.nodes_down,
         nodes_powered_down=capacity.nodes_powered_down,
+        states=tuple(NodeStateView(**asdict(state)) for state in capacity.states),
         cpus=capacity.cpus,
         cpus_allocated=capacity.cpus_allocated,
         cpus_idle=capacity.cpus_idle,

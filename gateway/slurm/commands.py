@@ -62,7 +62,7 @@ ACCOUNTING_FIELDS: Final = (
 )
 """`WorkDir` first: what it contains can then not be taken for the end of a record."""
 
-POOL_FIELDS: Final = ("%P", "%a", "%l", "%L", "%D", "%T", "%C", "%c", "%m", "%G")
+POOL_FIELDS: Final = ("%P", "%a", "%l", "%L", "%D", "%T", "%C", "%c", "%m", "%G", "%N")
 
 
 def sbatch(order: SubmitOrder, directory: str) -> list[str]:
@@ -111,7 +111,7 @@ def sacct(mark: str, job_ids: Sequence[str], *, since: int) -> list[str]:
 
 
 def sinfo() -> list[str]:
-    """Count the nodes of every partition by what they are and do."""
+    """List the nodes of every partition by what they are and do."""
     return ["sinfo", "--noheader", "--all", "--local", "--exact", f"--format={SEPARATOR.join(POOL_FIELDS)}"]
 
 

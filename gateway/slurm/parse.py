@@ -11,14 +11,11 @@ from typing import Final
 
 from gateway.ids import SlurmJobId
 from gateway.slurm import values
-from gateway.slurm.commands import ACCOUNTING_FIELDS, POOL_FIELDS, QUEUE_FIELDS, SEPARATOR
+from gateway.slurm.commands import ACCOUNTING_FIELDS, QUEUE_FIELDS, SEPARATOR
 from gateway.slurm.states import phase_of, state_word
-from gateway.slurm.transport import Outcome, PoolCapacity, SlurmJob
+from gateway.slurm.transport import Outcome, SlurmJob
 from gateway.states import Phase
 
-_FLAWS: Final = "*~#!%$@^-+"
-"""sinfo's marks behind a node's state."""
-_DOWN: Final = ("down", "drain", "fail", "inval", "unknown", "error", "planned_down", "blocked")
 _CONFIG: Final = re.compile(r"^(\w+)\s*=\s(.*?)\s*$", re.MULTILINE)
 _DBD_QUEUE: Final = re.compile(r"^DBD Agent queue size:\s*(\d+)", re.MULTILINE)
 
@@ -107,18 +104,6 @@ def accounting(text: str, mark: str) -> tuple[list[Outcome], int]:
     return sorted(outcomes, key=lambda one: one.submitted or 0), unread
 
 
-def pools(text: str) -> list[PoolCapacity]:
-    """Read sinfo's answer: one line per kind of node, added up by partition."""
-    found: dict[str, PoolCapacity] = {}
-    for line in text.splitlines():
-        fields = line.split(SEPARATOR)
-        if len(fields) == len(POOL_FIELDS):
-            pool = _pool(fields)
-            before = found.get(pool.partition)
-            found[pool.partition] = pool if before is None else _together(before, pool)
-    return list(found.values())
-
-
 def controller(text: str) -> Controller | None:
     """Read `scontrol show config`; None when what matters is missing."""
     said = dict(_CONFIG.findall(text))
@@ -200,48 +185,4 @@ def _outcome(fields: Sequence[str]) -> Outcome:
         max_rss_kb=None,
         workdir=workdir,
         tres=fields[-1],
-    )
-
-
-def _pool(fields: Sequence[str]) -> PoolCapacity:
-    name, available, longest, default, count, state, cpu_states, cpus, memory, gres = fields
-    nodes = values.number(count) or 0
-    word = state.rstrip(_FLAWS).lower()
-    asleep = "~" in state or "%" in state or word.startswith("power")
-    down = not asleep and (word.startswith(_DOWN) or "*" in state)
-    allocated, idle, _other, total = (values.number(part) or 0 for part in (cpu_states.split("/") + ["0"] * 4)[:4])
-    return PoolCapacity(
-        partition=name.rstrip("*"),
-        default=name.endswith("*"),
-        available=available == "up",
-        nodes=nodes,
-        nodes_idle=nodes if word == "idle" and not (asleep or down) else 0,
-        nodes_allocated=nodes if word in {"allocated", "mixed", "completing"} and not down else 0,
-        nodes_down=nodes if down else 0,
-        nodes_powered_down=nodes if asleep else 0,
-        cpus=total,
-        cpus_allocated=allocated,
-        cpus_idle=idle,
-        cpus_per_node=values.number(cpus.rstrip("+")) or 0,
-        memory_mb_per_node=values.number(memory.rstrip("+")) or 0,
-        gpus=values.gpus(gres) * nodes,
-        max_time_s=values.duration(longest),
-        default_time_s=values.duration(default),
-    )
-
-
-def _together(one: PoolCapacity, other: PoolCapacity) -> PoolCapacity:
-    return replace(
-        one,
-        nodes=one.nodes + other.nodes,
-        nodes_idle=one.nodes_idle + other.nodes_idle,
-        nodes_allocated=one.nodes_allocated + other.nodes_allocated,
-        nodes_down=one.nodes_down + other.nodes_down,
-        nodes_powered_down=one.nodes_powered_down + other.nodes_powered_down,
-        cpus=one.cpus + other.cpus,
-        cpus_allocated=one.cpus_allocated + other.cpus_allocated,
-        cpus_idle=one.cpus_idle + other.cpus_idle,
-        cpus_per_node=max(one.cpus_per_node, other.cpus_per_node),
-        memory_mb_per_node=max(one.memory_mb_per_node, other.memory_mb_per_node),
-        gpus=one.gpus + other.gpus,
     )

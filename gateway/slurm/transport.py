@@ -108,10 +108,25 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeState:
+    """The nodes of a partition that are in one state."""
+
+    state: str
+    """Slurm's long word with its marks: `mixed`, `idle~`, `down*`."""
+    nodes: int
+    node_list: str
+    cpus: int
+    cpus_allocated: int
+    cpus_idle: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PoolCapacity:
     """One partition, as `sinfo` counts it."""
 
     partition: str
+    rank: int = 0
+    """Its place among the partitions, in the order of slurm.conf."""
     default: bool
     available: bool
     nodes: int
@@ -121,6 +136,8 @@ class PoolCapacity:
     nodes_down: int
     """Down, drained, failing or not responding."""
     nodes_powered_down: int
+    states: tuple[NodeState, ...] = ()
+    """In sinfo's order."""
     cpus: int
     cpus_allocated: int
     cpus_idle: int

@@ -35,7 +35,7 @@ def sinfo(jobs: Iterable[FakeJob]) -> str:
     used = min(total, sum(job.cpus for job in jobs if job.state == "RUNNING"))
     state = "mixed" if used else "idle"
     cells = ("cpu*", "up", "1-00:00:00", "1:00:00", str(NODES), state, f"{used}/{total - used}/0/{total}", "4")
-    return SEPARATOR.join((*cells, "4000", "(null)")[: len(POOL_FIELDS)]) + "\n"
+    return SEPARATOR.join((*cells, "4000", "(null)", f"c[1-{NODES}]")[: len(POOL_FIELDS)]) + "\n"
 
 
 def config(controller: FakeController) -> str:

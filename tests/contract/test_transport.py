@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.directives.values.hosts import fold_hosts, unfold_hosts
 from gateway.errors import ClusterRefused
 from gateway.ids import SlurmJobId
 from gateway.slurm.answers import Refused, read_answer
@@ -203,6 +204,8 @@ def test_the_cluster_says_who_and_how_large_it_is(world: World) -> None:
     assert pools["cpu"].available
     assert (pools["cpu"].cpus, pools["cpu"].cpus_per_node) == (16, 4)
     assert pools["cpu"].cpus_idle + pools["cpu"].cpus_allocated <= 16
+    assert sum(group.nodes for group in pools["cpu"].states) == pools["cpu"].nodes
+    assert fold_hosts(name for group in pools["cpu"].states for name in unfold_hosts(group.node_list)) == "c[1-4]"
 
 
 def test_accounting_settles(world: World) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.slurm import parse
+from gateway.directives.values.hosts import unfold_hosts
+from gateway.slurm import capacity, parse
 from gateway.slurm.transport import Outcome, SlurmJob
 
 HERE = Path(__file__).parent / "slurm"
@@ -128,12 +129,15 @@ def test_accounting_names_the_tasks_of_an_array(release: str) -> None:
 
 
 def test_partitions_are_counted(release: str) -> None:
-    pools = {pool.partition: pool for pool in parse.pools(recorded(release, "sinfo"))}
+    pools = {pool.partition: pool for pool in capacity.pools(recorded(release, "sinfo"))}
     assert set(pools) == {"cpu", "gpu", "burst"}
     cpu, gpu, burst = pools["cpu"], pools["gpu"], pools["burst"]
     assert cpu.default
     assert (cpu.nodes, cpu.cpus, cpu.gpus, cpu.cpus_per_node) == (4, 16, 4, 4)
-    assert cpu.cpus_idle + cpu.cpus_allocated == 16
+    assert 0 < cpu.cpus_idle + cpu.cpus_allocated <= 16
+    assert {name for state in cpu.states for name in unfold_hosts(state.node_list)} == {"c1", "c2", "c3", "c4"}
+    assert [(state.state, state.node_list) for state in burst.states] == [("idle~", "b[1-2]")]
+    assert (cpu.rank, gpu.rank, burst.rank) == (0, 1, 2)
     assert (gpu.nodes, gpu.gpus) == (2, 4)
     assert (burst.nodes_powered_down, burst.nodes_idle, burst.nodes_down) == (2, 0, 0)
     assert (cpu.default_time_s, cpu.max_time_s) == (3600, 86400)

@@ -143,7 +143,7 @@ def test_an_unknown_id_is_said_and_counts() -> None:
         (["scancel", "36_[1-9999999]"], "more than 10000 tasks"),
         (["scancel", "36_[a]"], "is not a job id"),
         (["scancel", "-s", "USR1", "7"], "not signal it"),
-        (["sinfo", "-o", "%z"], "%z"),
+        (["sinfo", "-o", "%x"], "%x is not a field"),
         (["logs", "7", "--tail", "1x"], "--tail=1x"),
         (["logs", "7", "-f", "--json"], "--json"),
     ],

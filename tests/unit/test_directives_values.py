@@ -11,7 +11,7 @@ from gateway.directives.values.dependencies import Dependency, parse_dependencie
 from gateway.directives.values.durations import parse_duration, parse_time_limit
 from gateway.directives.values.exports import Export, parse_export
 from gateway.directives.values.gres import Gres, parse_gpus, parse_gres
-from gateway.directives.values.hosts import parse_hosts
+from gateway.directives.values.hosts import fold_hosts, parse_hosts, unfold_hosts
 from gateway.directives.values.moments import parse_moment
 from gateway.directives.values.quantities import parse_count, parse_integer, parse_memory, parse_nodes
 from gateway.directives.values.signals import Signal, parse_signal
@@ -265,3 +265,33 @@ def test_words_are_checked() -> None:
 def test_control_characters_broken_text_and_length_are_refused(text: str) -> None:
     with pytest.raises(BadValue):
         check_plain(text, longest=10)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("c1", ["c1"]),
+        ("c[9-11]", ["c9", "c10", "c11"]),
+        ("c[1-2,5],login", ["c1", "c2", "c5", "login"]),
+        ("n[07-09,10]", ["n07", "n08", "n09", "n10"]),
+        ("r[1-2]n[1-2]", ["r1n1", "r1n2", "r2n1", "r2n2"]),
+        ("gpu,gpu1", ["gpu", "gpu1"]),
+        ("", []),
+    ],
+)
+def test_lists_of_hosts_are_unfolded(text: str, names: list[str]) -> None:
+    assert unfold_hosts(text) == names
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["c10", "c2", "c1", "c9", "c1"], "c[1-2,9-10]"),
+        (["n100", "n098", "n099", "n97"], "n[97,098-100]"),
+        (["login", "b1", "gpu1", "gpu"], "b1,gpu,gpu1,login"),
+        (["r1n1", "r1n2", "r2n1"], "r1n[1-2],r2n1"),
+        ([], ""),
+    ],
+)
+def test_names_of_hosts_are_folded_as_slurm_does(names: list[str], text: str) -> None:
+    assert fold_hosts(names) == text

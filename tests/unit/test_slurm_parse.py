@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from gateway.slurm import commands, parse
+from gateway.slurm import capacity, commands, parse
 
 MARK = "\x1e42\x1e"
 FIELDS = {
@@ -144,18 +144,24 @@ def test_damaged_accounting_is_counted() -> None:
 
 def test_nodes_are_counted_by_what_they_can_do() -> None:
     rows = [
-        ("cpu*", "up", "infinite", "n/a", "3", "idle", "0/12/0/12", "4", "4000", "(null)"),
-        ("cpu*", "up", "infinite", "n/a", "2", "mixed", "3/5/0/8", "4", "8000+", "gpu:2"),
-        ("cpu*", "up", "infinite", "n/a", "1", "down*", "0/0/4/4", "4", "4000", "gpu:2"),
-        ("cpu*", "up", "infinite", "n/a", "1", "idle~", "0/4/0/4", "4", "4000", "(null)"),
-        ("cpu*", "up", "infinite", "n/a", "1", "drained", "0/0/4/4", "4", "4000", "(null)"),
-        ("cpu*", "up", "infinite", "n/a", "1", "idle*", "0/4/0/4", "4", "4000", "(null)"),
-        ("old", "down", "1-00:00:00", "30:00", "0", "n/a", "0/0/0/0", "0", "0", "(null)"),
+        ("cpu*", "up", "infinite", "n/a", "3", "idle", "0/12/0/12", "4", "4000", "(null)", "c[1-3]"),
+        ("cpu*", "up", "infinite", "n/a", "2", "mixed", "3/5/0/8", "4", "8000+", "gpu:2", "g[1-2]"),
+        ("cpu*", "up", "infinite", "n/a", "1", "down*", "0/0/4/4", "4", "4000", "gpu:2", "c4"),
+        ("cpu*", "up", "infinite", "n/a", "1", "idle~", "0/4/0/4", "4", "4000", "(null)", "b1"),
+        ("cpu*", "up", "infinite", "n/a", "1", "idle", "4/0/0/4", "4", "8000", "(null)", "g10"),
+        ("cpu*", "up", "infinite", "n/a", "1", "drained", "0/0/4/4", "4", "4000", "(null)", "c5"),
+        ("cpu*", "up", "infinite", "n/a", "1", "idle*", "0/4/0/4", "4", "4000", "(null)", "c9"),
+        ("old", "down", "1-00:00:00", "30:00", "0", "n/a", "0/0/0/0", "0", "0", "(null)", ""),
     ]
-    pools = {pool.partition: pool for pool in parse.pools("\n".join(map(commands.SEPARATOR.join, rows)))}
+    pools = {pool.partition: pool for pool in capacity.pools("\n".join(map(commands.SEPARATOR.join, rows)))}
     cpu = pools["cpu"]
-    assert (cpu.nodes, cpu.nodes_idle, cpu.nodes_allocated, cpu.nodes_down, cpu.nodes_powered_down) == (9, 3, 2, 3, 1)
-    assert (cpu.cpus, cpu.gpus, cpu.memory_mb_per_node, cpu.max_time_s) == (36, 6, 8000, None)
+    assert (cpu.nodes, cpu.nodes_idle, cpu.nodes_allocated, cpu.nodes_down, cpu.nodes_powered_down) == (10, 4, 2, 3, 1)
+    assert (cpu.cpus, cpu.gpus, cpu.memory_mb_per_node, cpu.max_time_s) == (40, 6, 8000, None)
+    assert [(state.state, state.nodes, state.node_list) for state in cpu.states] == [
+        ("idle", 4, "c[1-3],g10"), ("mixed", 2, "g[1-2]"), ("down*", 1, "c4"), ("idle~", 1, "b1"), ("drained", 1, "c5"),
+        ("idle*", 1, "c9"),
+    ]  # fmt: skip
+    assert (cpu.rank, pools["old"].rank, pools["old"].states) == (0, 1, ())
     assert not pools["old"].available
     assert pools["old"].default_time_s == 1800
 

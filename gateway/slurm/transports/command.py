@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gateway.errors import ClusterRefused, ClusterUnreachable, GatewayFault
 from gateway.ids import AttemptId, ClusterName, SlurmJobId, UnixUser
-from gateway.slurm import commands, parse, visibility
+from gateway.slurm import capacity, commands, parse, visibility
 from gateway.slurm.query import LocalQuery, Query
 from gateway.slurm.runner import Answer, Claim, CommandResult, FileSlice, ReadRequest, Runner
 from gateway.slurm.transport import Observation, Outcome, PoolCapacity, SubmitOrder
@@ -152,7 +152,7 @@ class CommandTransport:
 
     def capacity(self) -> list[PoolCapacity]:
         """Count the nodes and CPUs of every partition."""
-        return parse.pools(self._ask(commands.sinfo()))
+        return capacity.pools(self._ask(commands.sinfo()))
 
     def check_visibility(self) -> None:
         """Raise GatewayFault if Slurm hides other people's jobs from our own user."""
