@@ -156,8 +156,17 @@ def _by_slurm(evidence: EndEvidence, source: str, outcomes: Sequence[Outcome]) -
     if first.node_list:
         facts |= {"node_list": first.node_list, "nodes": first.nodes, "cpus": first.cpus}
     message = f"node {first.failed_node} was lost" if first.failed_node else None
+    if worst.reason is Reason.EXIT_CODE and evidence.record is not None:
+        message = _UNSTARTED.get(evidence.record.wrapper_error or "")
     return Ended(to=worst.to, reason=worst.reason, source=source, message=message, facts=facts, tasks=tasks)
 
+
+_UNSTARTED: Final = {
+    "workdir": "The job's working directory could not be entered; its log says why.",
+    "interpreter": "The program that the script names after #! is not on the node; the job's log says more.",
+    "script": "The script could not be started; the job's log says why.",
+}
+"""What a program that never ran is told instead of "ended with an error"; the wrapper's words for it stay words."""
 
 _GRAVITY: Final = [Phase.FAILED, Phase.CANCELLED, Phase.COMPLETED]
 

@@ -75,6 +75,16 @@ def test_a_75_of_the_tenants_own_program_is_an_exit_code() -> None:
     assert ended(evidence).reason is Reason.EXIT_CODE
 
 
+def test_a_program_that_never_ran_is_not_said_to_have_failed() -> None:
+    lost = replace(CLEAN, exit_code=127, wrapper_error="interpreter")
+    evidence = replace(SILENCE, accounting=[replace(FAILED, exit_code=127)], record=lost)
+    end = ended(evidence)
+    assert (end.reason, "after #!" in (end.message or "")) == (Reason.EXIT_CODE, True)
+    forged = replace(lost, wrapper_error="Your account was closed.")
+    assert ended(replace(evidence, record=forged)).message is None
+    assert ended(replace(evidence, accounting=[replace(FAILED, state="TIMEOUT")])).message is None
+
+
 def test_facts_of_the_attempt_come_from_slurm() -> None:
     facts = ended(replace(SILENCE, accounting=[FAILED])).facts
     shown = {name: facts[name] for name in ("slurm_state", "exit_code", "exit_signal", "elapsed_s", "nodes", "cpus")}
