@@ -34,6 +34,7 @@ from gateway.states import Phase, Reason
 log = structlog.get_logger()
 
 ACTOR: Final = "controller"
+_UNREADABLE_PAUSE: Final = timedelta(minutes=1)
 _IN_FLIGHT_PER_SBATCH: Final = 4
 """How many intents may be on record for every sbatch that may run: enough that none ever idles."""
 
@@ -127,13 +128,13 @@ class Dispatcher:
         launches, moves = [], []
         for lease in leases:
             row = rows[lease.step]
-            spec = JobSpec.from_json(row.spec)
-            verdict = decide.dispatch(
-                cancelled=row.cancel_requested_at is not None,
-                needs=needs.get(row.job_id, []),
-                any_need=spec.any_dependency,
-            )
-            match verdict:
+            spec = _read_spec(row)
+            if spec is None:
+                release(transaction, [lease], due_at=transaction.now + _UNREADABLE_PAUSE)
+                continue
+            cancelled = row.cancel_requested_at is not None
+            any_need = spec.any_dependency
+            match decide.dispatch(cancelled=cancelled, needs=needs.get(row.job_id, []), any_need=any_need):
                 case decide.Wait(until=pause):
                     release(transaction, [lease], due_at=transaction.now + pause)
                 case decide.End(to=to, reason=reason, message=message):
@@ -170,6 +171,15 @@ class Dispatcher:
             cluster=self._settings,
             deadline=launch.attempt.sbatch_deadline.timestamp(),
         )
+
+
+def _read_spec(row: Any) -> JobSpec | None:
+    """Read a stored spec; one that only a newer gateway understands must not keep the others from going."""
+    try:
+        return JobSpec.from_json(row.spec)
+    except (ValueError, TypeError, KeyError) as error:
+        log.error("dispatch.unreadable", job=row.job_id, error=str(error))  # noqa: TRY400 - the trace tells nothing more
+        return None
 
 
 def _launch(lease: Lease, row: Any, spec: JobSpec, deadline: datetime) -> Launch:

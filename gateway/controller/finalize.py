@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import sqlalchemy as sa
 import structlog
 
 from gateway.controller import decide
@@ -22,7 +21,6 @@ from gateway.controller.ending import (
 )
 from gateway.controller.leases import Lease, LeaseKeeper, claim, release
 from gateway.controller.remembered import Tasks, bound_before_restart, is_it, load, load_tasks
-from gateway.db import tables
 from gateway.db.database import Transaction
 from gateway.errors import ClusterError
 from gateway.ids import AttemptId, SlurmJobId, StepId, UnixUser
@@ -170,18 +168,6 @@ def _apply(transaction: Transaction, settled: Sequence[tuple[Lease, Any, Verdict
                 facts.tasks(transaction, [_task_row(attempt, *told) for told in verdict.tasks.values()])
                 moves.append(_move(lease, to, reason, message, transaction.now))
     advance(transaction, moves)
-    _wake_dependents(transaction, [row.job_id for _, row, _ in settled])
-
-
-def _wake_dependents(transaction: Transaction, job_ids: Sequence[int]) -> None:
-    """Jobs that wait for these are looked at now, and not at the end of their pause."""
-    d, s = tables.job_dependencies.c, tables.steps.c
-    waiting = sa.select(d.job_id).where(d.needs_job_id.in_(job_ids))
-    transaction.execute(
-        tables.steps.update()
-        .where(s.job_id.in_(waiting), s.phase == Phase.PENDING, s.lease_holder.is_(None))
-        .values(due_at=transaction.now)
-    )
 
 
 def _move(lease: Lease, to: Phase, reason: Reason, message: str | None, due_at: datetime) -> Move:

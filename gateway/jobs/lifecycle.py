@@ -71,6 +71,7 @@ def advance(transaction: Transaction, moves: Sequence[Move]) -> set[StepId]:
     _update_steps(transaction, apply, current)
     _update_attempts(transaction, apply, current)
     _update_jobs(transaction, apply, current)
+    _wake_dependents(transaction, {current[move.step].job_id for move in apply if move.to in _OPENS})
     for move in apply:
         row = current[move.step]
         number = move.new_attempt.number if move.new_attempt else row.attempt_number
@@ -232,6 +233,23 @@ def _update_jobs(transaction: Transaction, moves: Sequence[Move], current: Mappi
         }
 
     transaction.execute(_JOB_UPDATE, [values(move) for move in moves])
+
+
+_OPENS: Final = FINAL | {Phase.RUNNING}
+"""The phases of a job that can fulfil a dependency on it."""
+
+
+def _wake_dependents(transaction: Transaction, job_ids: Collection[int]) -> None:
+    """Jobs that wait for these are looked at now, and not at the end of their pause."""
+    if not job_ids:
+        return
+    d, s = tables.job_dependencies.c, tables.steps.c
+    waiting = sa.select(d.job_id).where(d.needs_job_id.in_(job_ids))
+    transaction.execute(
+        tables.steps.update()
+        .where(s.job_id.in_(waiting), s.phase == Phase.PENDING, s.lease_holder.is_(None))
+        .values(due_at=transaction.now)
+    )
 
 
 def _event(
