@@ -33,7 +33,7 @@ demo-down: venv  ## remove everything that demo made
 	@$(SUDO) $(RUN)/python -m gateway.demo down
 
 test: packages venv lint  ## every check and every test, the ones on a real Slurm included
-	@$(SUDO) $(RUN)/python -m pytest $(ARGS)
+	@$(SUDO) $(RUN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 unit: venv  ## the quick tests alone
 	@$(RUN)/python -m pytest tests/unit tests/property tests/architecture tests/golden $(ARGS)
