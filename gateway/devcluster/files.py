@@ -22,7 +22,8 @@ _FOLDERS = {
     "dev": 0o755,
     "etc": 0o755,
     "home": 0o755,
-    "log": 0o755,
+    # slurmctld's log and the gateway's tell everybody's jobs and addresses, which PrivateData=jobs hides.
+    "log": 0o700,
     "munge": 0o700,
     "run": 0o755,
     "run/munge": 0o755,
