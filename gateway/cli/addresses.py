@@ -35,7 +35,10 @@ def parse_addresses(texts: Iterable[str]) -> list[Address]:
     """Read addresses and comma lists of them, tasks in brackets too; raises UsageError."""
     found: list[Address] = []
     for text in texts:
-        for part in re.findall(r"(?:\[[^\]]*\]|[^,\s])+", text):
+        parts = re.findall(r"(?:\[[^\]]*\]|[^,\s])+", text)
+        if not parts:  # `scancel --me "$JOB"` with an empty variable must not cancel everything
+            raise UsageError("a job id is empty: write a number such as 36, or 36_1 for a task of its array")
+        for part in parts:
             if tasks := _TASKS.fullmatch(part):
                 found += [Address(job=tasks[1], task=task) for task in _numbers(part, tasks[2])]
             else:

@@ -59,7 +59,7 @@ def store(config_dir: Path, credentials: Credentials) -> Path:
 
 def current(env: Environment) -> Credentials:
     """Choose the credentials: SGW_URL and SGW_TOKEN beat what is stored. Raises NotSignedIn."""
-    url, token = env.variables.get("SGW_URL", ""), env.variables.get("SGW_TOKEN", "")
+    url, token = (env.variables.get(name, "").strip() for name in ("SGW_URL", "SGW_TOKEN"))
     kept = None if url and token else stored(env.config_dir)
     if not url and kept is None:
         raise NotSignedIn
@@ -77,6 +77,9 @@ def current(env: Environment) -> Credentials:
 def connect(env: Environment, credentials: Credentials | None = None) -> GatewayClient:
     """Open the way to the gateway, as the current credentials."""
     chosen = credentials or current(env)
+    if not (chosen.token.isascii() and chosen.token.isprintable()):
+        # httpx would refuse the header with an error that quotes it, token and all.
+        raise NotSignedIn("the token holds characters that no token has: set SGW_TOKEN anew, or run `sgw login`")
 
     told: set[str] = set()
 

@@ -36,10 +36,11 @@ def cancel(services: Services, principal: Principal, job_id: JobId, *, task: int
 
     def wish(transaction: Transaction) -> bool:
         row = _find(transaction, principal, job_id)
+        if task is not None:
+            _check_task(row, job_id, task)
         if row.phase in FINAL:
             return True
         if task is not None:
-            _check_task(row, job_id, task)
             new = facts.request_task_cancel(transaction, job_id, task, by=principal.actor)
         else:
             new = facts.request_cancel(transaction, job_id, by=principal.actor)

@@ -72,6 +72,21 @@ def test_a_stored_token_goes_to_no_other_gateway(tmp_path: Path) -> None:
     assert sgw("whoami", gateway=gateway, env={"SGW_URL": "http://mine.test/"}, config=tmp_path).status == 0
 
 
+@pytest.mark.parametrize("token", ["sgw_abc\nsecret", "sgw_\udcffsecret", "sgw_abc\x00secret"])
+def test_a_token_that_cannot_be_sent_is_not_quoted(token: str) -> None:
+    gateway = Gateway(dict(HERE))
+    ended = sgw("whoami", gateway=gateway, env={"SGW_URL": "http://g.test", "SGW_TOKEN": token})
+    assert (ended.status, gateway.requests) == (3, [])
+    assert "holds characters that no token has" in ended.err
+    assert "secret" not in ended.err
+
+
+def test_a_token_from_a_file_with_dos_lines_works() -> None:
+    gateway = Gateway(dict(HERE))
+    assert sgw("whoami", gateway=gateway, env={"SGW_URL": "http://g.test", "SGW_TOKEN": "sgw_abc\r\n"}).status == 0
+    assert gateway.requests[0].headers["Authorization"] == "Bearer sgw_abc"
+
+
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "credentials.json").write_text('{"url": 1')
     ended = sgw("squeue", env={}, config=tmp_path)

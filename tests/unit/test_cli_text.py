@@ -131,3 +131,6 @@ def test_addresses_name_jobs_and_tasks() -> None:
     for text in ("", "0", "-1", "7_", "7_x", "7_[1", "7;8", "\uff11\uff12", "7\n", "9" * 30):
         with pytest.raises(UsageError):
             parse_address(text)
+    for empty in ("", " ", ","):
+        with pytest.raises(UsageError, match="empty"):
+            parse_addresses([empty])
