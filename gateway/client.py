@@ -29,6 +29,7 @@ from gateway.wire import (
     LogEnd,
     NodePoolList,
     Problem,
+    SignalRequest,
     Stream,
     TaskPage,
     TenantRequest,
@@ -164,6 +165,9 @@ class GatewayClient:
     def cancel(self, address: str, *, patience_s: float = 0) -> JobView:
         """Ask for the end of a job (`36`) or of one task of an array (`36_1`)."""
         return self._read(self._send("DELETE", f"/v1/jobs/{_part(address)}", patience_s=patience_s), JobView)
+
+    def signal(self, address: str, request: SignalRequest) -> JobView:
+        return self._post(f"/v1/jobs/{_part(address)}/signal", request, JobView)
 
     def tasks(self, job_id: str, *, limit: int = 200, cursor: str | None = None) -> TaskPage:
         return self._get(f"/v1/jobs/{_part(job_id)}/tasks", TaskPage, _page_query({}, limit, cursor))

@@ -81,6 +81,15 @@ class JobRequest(_Request):
     """The caller's own estimate, as decimal text; recorded beside ours."""
 
 
+class SignalRequest(_Request):
+    """A signal for a job that runs."""
+
+    signal: Annotated[str, Field(max_length=16)]
+    """A name, with or without SIG, or a number."""
+    target: Literal["batch", "full"] | None = None
+    """As `scancel`: null the job's steps, `batch` the batch script alone, `full` both."""
+
+
 class Resources(_View):
     """What the job asks of Slurm, at most."""
 

@@ -38,7 +38,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "sbatch": Command(module="gateway.cli.sbatch", summary="submit a batch script", slurm=True),
     "squeue": Command(module="gateway.cli.squeue", summary="list waiting and running jobs", slurm=True),
     "sacct": Command(module="gateway.cli.sacct", summary="list jobs of the past", slurm=True),
-    "scancel": Command(module="gateway.cli.scancel", summary="cancel jobs or array tasks", slurm=True),
+    "scancel": Command(module="gateway.cli.scancel", summary="cancel or signal jobs and array tasks", slurm=True),
     "sinfo": Command(module="gateway.cli.sinfo", summary="show the pools of nodes", slurm=True),
     "show": Command(module="gateway.cli.show", summary="show one job in detail, with its story"),
     "logs": Command(module="gateway.cli.logs", summary="print or follow a job's output"),

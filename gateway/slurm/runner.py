@@ -14,6 +14,9 @@ from typing import Literal, Protocol
 
 from gateway.ids import AttemptId, SlurmJobId, UnixUser
 
+Target = Literal["default", "batch", "full"]
+"""Whom a signal is for: the job's steps, its batch script alone, or both."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
@@ -138,7 +141,7 @@ class Runner(Protocol):
         job_ids: Sequence[str],
         *,
         signal: str | None = None,
-        target: Literal["default", "batch", "full"] = "default",
+        target: Target = "default",
     ) -> CommandResult:
         """Run scancel; ids may be `36`, `36_1` or `36_[1-4]`, `target` is scancel's `--batch` or `--full`."""
 

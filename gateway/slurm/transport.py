@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.ids import AttemptId, ClusterName, SlurmJobId, UnixUser
-from gateway.slurm.runner import Answer, Claim, CommandResult, FileSlice, ReadRequest
+from gateway.slurm.runner import Answer, Claim, CommandResult, FileSlice, ReadRequest, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,8 +184,8 @@ class Transport(Protocol):
         oldest of the submissions.
         """
 
-    def controller_outcome(self, job_id: SlurmJobId) -> list[Outcome]:
-        """Ask the controller's own memory; empty when it has forgotten the job, tasks one by one for an array."""
+    def controller_outcomes(self, job_ids: Sequence[SlurmJobId]) -> list[Outcome]:
+        """Ask the controller's own memory (one query); what it has forgotten is missing from the answer."""
 
     def accounting_settled(self) -> bool:
         """Say whether accounting knows all that the controller knows (its queue to slurmdbd is empty).
@@ -195,8 +195,13 @@ class Transport(Protocol):
         Without accounting nothing more will come: true.
         """
 
-    def cancel(self, user: UnixUser, job_ids: Sequence[str], *, signal: str | None = None) -> CommandResult:
-        """Run scancel as the tenant; ids may be task addresses (`36_1`). Success says nothing about a job's end."""
+    def cancel(
+        self, user: UnixUser, job_ids: Sequence[str], *, signal: str | None = None, target: Target = "default"
+    ) -> CommandResult:
+        """Run scancel as the tenant; ids may be task addresses (`36_1`). Success says nothing about a job's end.
+
+        With a `signal` nothing but that is sent, and only what runs can get it.
+        """
 
     def read_many(self, user: UnixUser, requests: Sequence[ReadRequest]) -> list[FileSlice]:
         """Read byte ranges of files in the user's attempt directories, in one call."""

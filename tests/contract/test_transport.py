@@ -9,7 +9,7 @@ from gateway.directives.values.hosts import fold_hosts, unfold_hosts
 from gateway.errors import ClusterRefused
 from gateway.ids import SlurmJobId
 from gateway.slurm.answers import Refused, read_answer
-from gateway.slurm.runner import ReadRequest
+from gateway.slurm.runner import ReadRequest, Target
 from gateway.slurm.transport import Outcome
 from tests.transport_worlds import FakeWorld, World, dev_world, order, records, submitted
 
@@ -37,7 +37,7 @@ def remembered(world: World, job_id: SlurmJobId) -> Outcome:
     """What the controller remembers once the job has ended."""
 
     def look() -> Outcome | None:
-        found = world.transport.controller_outcome(job_id)
+        found = world.transport.controller_outcomes([job_id])
         return found[0] if found and found[0].ended else None
 
     return world.eventually(look)
@@ -83,6 +83,18 @@ def test_a_hostile_name_stays_a_name(world: World) -> None:
     job_id = submitted(world, order(world, f"--job-name={name}", "--hold"))
     [job] = records(world, job_id)
     assert job.name == name
+    world.transport.cancel(world.user, [job_id])
+
+
+@pytest.mark.parametrize("target", ["default", "batch", "full"])
+def test_a_signal_ends_nothing_by_itself(world: World, target: Target) -> None:
+    job_id = submitted(world, order(world, batch="sleep 60"))
+    world.let_start(job_id)
+    # In the first instant of a running job there is nobody on the node to signal, and scancel says so.
+    assert world.eventually(
+        lambda: world.transport.cancel(world.user, [job_id], signal="CONT", target=target).exit_code == 0 or None
+    )
+    assert [job.state for job in records(world, job_id)] == ["RUNNING"]
     world.transport.cancel(world.user, [job_id])
 
 
@@ -193,7 +205,7 @@ def test_unknown_jobs_have_no_outcome(world: World) -> None:
     unknown = SlurmJobId("66999999")
     assert world.transport.outcomes([unknown], since=1_700_000_000) == []
     assert world.transport.outcomes([], since=1_700_000_000) == []
-    assert world.transport.controller_outcome(unknown) == []
+    assert world.transport.controller_outcomes([unknown]) == []
 
 
 def test_the_cluster_says_who_and_how_large_it_is(world: World) -> None:

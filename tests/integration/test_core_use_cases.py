@@ -16,10 +16,11 @@ from gateway.errors import Busy, Forbidden, InvalidRequest, KeyReused, NotFound
 from gateway.ids import JobId
 from gateway.jobs import facts, pools, read, submit
 from gateway.jobs.cancel import cancel
+from gateway.jobs.signal import signal
 from gateway.services import Services
 from gateway.slurm.runner import Runner
 from gateway.states import Phase, Reason, State
-from gateway.wire import JobRequest
+from gateway.wire import JobRequest, SignalRequest
 from tests.core_world import Lookup, add_job, move, principal, settle_people, start, step_of, use_cases
 from tests.databases import Opener
 
@@ -261,6 +262,7 @@ READS: list[Callable[[Services, Principal, JobId], object]] = [
     lambda s, who, job: read.log_place(s, who.visible, job),
     lambda s, who, job: cancel(s, who, job),
     lambda s, who, job: cancel(s, who, job, task=1),
+    lambda s, who, job: signal(s, who, job, SignalRequest(signal="USR1")),
 ]
 
 

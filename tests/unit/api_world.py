@@ -25,7 +25,7 @@ from gateway.jobs.lifecycle import Move, NewAttempt, advance
 from gateway.notices import Notices
 from gateway.services import Services
 from gateway.settings import ClusterSettings, Settings
-from gateway.slurm.runner import FileSlice, Identity, ReadRequest, Runner
+from gateway.slurm.runner import CommandResult, FileSlice, Identity, ReadRequest, Runner, Target
 from gateway.slurm.transport import PoolCapacity, Transport
 from gateway.slurm.transports.command import Cost
 from gateway.states import Phase, Reason
@@ -41,12 +41,13 @@ POOL = PoolCapacity(
 
 @dataclass
 class Files:
-    """Attempt directories in memory, with the one verb of a transport that the API uses and the runner's look-up."""
+    """Attempt directories in memory, with the two verbs of a transport that the API uses and the runner's look-up."""
 
     held: dict[tuple[AttemptId, str], bytes] = field(default_factory=dict)
     refused: str | None = None
     away: bool = False
     reads: int = 0
+    signals: list[tuple[str | None, Target]] = field(default_factory=list)
 
     @property
     def costs(self) -> Mapping[str, Cost]:
@@ -60,6 +61,12 @@ class Files:
         if self.away:
             raise ClusterUnreachable
         return [self._slice(request) for request in requests]
+
+    def cancel(
+        self, user: UnixUser, job_ids: Sequence[str], *, signal: str | None = None, target: Target = "default"
+    ) -> CommandResult:
+        self.signals.append((signal, target))
+        return CommandResult(exit_code=0, stdout="", stderr="")
 
     def resolve(self, user: UnixUser) -> Identity:
         return Identity(user=user, uid=1001, gid=1001, groups=(), home=f"/home/{user}", attempts=f"/jobs/{user}")

@@ -100,6 +100,22 @@ def test_a_task_is_cancelled_by_its_address(gateway: World) -> None:
     assert gateway.client().delete(f"/v1/jobs/{gateway.submit()}_2").status_code == 404
 
 
+def test_a_signal_is_sent_as_asked_and_only_to_what_runs(gateway: World) -> None:
+    job, waits = gateway.submit(), gateway.submit()
+    gateway.start(job)
+    client = gateway.client()
+    sent = client.post(f"/v1/jobs/{job}/signal", json={"signal": "USR1", "target": "batch"})
+    assert (sent.status_code, sent.json()["state"]) == (200, "RUNNING")
+    assert gateway.files.signals == [("USR1", "batch")]
+    idle = client.post(f"/v1/jobs/{waits}/signal", json={"signal": "USR1"})
+    assert (idle.status_code, idle.json()["detail"]) == (
+        409, f"Job {waits} does not run, so there is nothing to signal.",
+    )  # fmt: skip
+    for body, status in (({"signal": "FOO"}, 422), ({"signal": "USR1", "target": "all"}, 422), ({}, 422)):
+        assert client.post(f"/v1/jobs/{job}/signal", json=body).status_code == status
+    assert gateway.client("bob").post(f"/v1/jobs/{job}/signal", json={"signal": "USR1"}).status_code == 403
+
+
 def test_script_and_story_can_be_read(gateway: World) -> None:
     job, client = gateway.submit(), gateway.client()
     assert client.get(f"/v1/jobs/{job}/script").content == JOB["script"].encode()

@@ -142,7 +142,8 @@ def test_an_unknown_id_is_said_and_counts() -> None:
         (["scancel"], "no job is named"),
         (["scancel", "36_[1-9999999]"], "more than 10000 tasks"),
         (["scancel", "36_[a]"], "is not a job id"),
-        (["scancel", "-s", "USR1", "7"], "not signal it"),
+        (["scancel", "-s", "FOO", "7"], "'FOO' is not a signal"),
+        (["scancel", "-s", "USR1", "-b", "-f", "7"], "exclude each other"),
         (["sinfo", "-o", "%x"], "%x is not a field"),
         (["logs", "7", "--tail", "1x"], "--tail=1x"),
         (["logs", "7", "-f", "--json"], "--json"),
@@ -239,6 +240,33 @@ def test_scancel_chooses_among_the_active_jobs() -> None:
 
 def test_a_job_that_is_over_is_no_error_to_cancel() -> None:
     assert sgw("scancel", "7", gateway=Gateway({"DELETE /v1/jobs/7": job(7, **COMPLETED)})).status == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "body"),
+    [
+        (["-s", "USR1"], {"signal": "USR1", "target": None}),
+        (["--signal=SIGTERM", "--batch"], {"signal": "TERM", "target": "batch"}),
+        (["-f", "-s", "9"], {"signal": "KILL", "target": "full"}),
+    ],
+)
+def test_scancel_sends_a_signal_and_cancels_nothing(options: list[str], body: dict[str, Any]) -> None:
+    gateway = Gateway(
+        {"POST /v1/jobs/7/signal": job(7), "POST /v1/jobs/36_1/signal": problem(409, "conflict", "waits")}
+    )
+    ended = sgw("scancel", "-v", *options, "7", "36_1", gateway=gateway)
+    assert [gateway.body(0), gateway.body(1)] == [body, body]
+    assert (ended.status, ended.err) == (1, f"sgw: 7: was sent {body['signal']}\nsgw: error: job 36_1: waits\n")
+
+
+def test_scancel_takes_kill_for_a_cancel_and_signals_only_what_runs() -> None:
+    gateway = world(job(8, **PENDING), job(7))
+    gateway.answers |= {"DELETE /v1/jobs/7": job(7), "POST /v1/jobs/7/signal": job(7)}
+    assert sgw("scancel", "-s", "KILL", "7", gateway=gateway).status == 0
+    assert sgw("scancel", "--me", "-s", "HUP", gateway=gateway).status == 0
+    assert [f"{r.method} {r.url.path}" for r in gateway.requests if r.method != "GET"] == [
+        "DELETE /v1/jobs/7", "POST /v1/jobs/7/signal",
+    ]  # fmt: skip
 
 
 def test_what_may_not_be_cancelled_is_refused_with_the_servers_words() -> None:

@@ -14,16 +14,18 @@ from gateway.controller.doubt import Doubter
 from gateway.controller.finalize import Finalizer
 from gateway.controller.leases import LeaseKeeper
 from gateway.db import tables
-from gateway.errors import ClusterUnreachable
+from gateway.errors import ClusterRefused, ClusterUnreachable, Conflict, InvalidRequest, NotFound
 from gateway.ids import JobId, UnixUser
 from gateway.jobs import facts, read
 from gateway.jobs.cancel import cancel
+from gateway.jobs.signal import signal
 from gateway.services import Services
 from gateway.settings import Settings
+from gateway.slurm.runner import CommandResult
 from gateway.states import FINAL, Phase, Reason
 from gateway.testing.fake_runner import ATTEMPTS
 from gateway.testing.fake_slurm import FakeSlurm, Fate
-from gateway.wire import JobView
+from gateway.wire import JobView, SignalRequest
 from tests.core_world import CLUSTER, SPEC, add_job, principal, sqlite_world, step_of
 
 ADA = principal("ada")
@@ -328,6 +330,54 @@ def test_a_cancel_that_slurm_did_not_hear_is_sent_again(rig: Rig, monkeypatch: p
     rig.turn(2)
     states = {one.task: one.state for one in rig.slurm.controller.memory}
     assert states == {0: "RUNNING", 1: "CANCELLED", 2: "RUNNING"}
+
+
+def test_a_signal_goes_to_what_runs_and_is_part_of_the_story(rig: Rig) -> None:
+    job, array, waits = rig.job(), rig.array(3), rig.job()
+    rig.turn()
+    number, tasks = rig.view(job).slurm_job_id, rig.view(array).slurm_job_id
+    rig.slurm.start(str(number), f"{tasks}_0", f"{tasks}_2")
+    rig.turn()
+    for name in ("USR1", "SIGUSR1", "10"):
+        signal(rig.services, ADA, job, SignalRequest(signal=name))
+    signal(rig.services, ADA, array, SignalRequest(signal="TERM", target="full"))
+    signal(rig.services, ADA, array, SignalRequest(signal="INT", target="batch"), task=2)
+    assert rig.slurm.signals == [
+        *[(number, "USR1")] * 3, (f"{tasks}_0", "TERM"), (f"{tasks}_2", "TERM"), (f"{tasks}_2", "INT"),
+    ]  # fmt: skip
+    events = read.events(rig.services, ADA.visible, array, limit=50).items
+    assert [event.message for event in events if event.kind == "job.signalled"] == [
+        "TERM to the batch script and all steps", "INT to the batch script of task 2",
+    ]  # fmt: skip
+    assert rig.phases(job, array) == [Phase.RUNNING, Phase.RUNNING]
+    for name in ("FOO", "0", "USR1@60", "B:USR1", "999"):
+        with pytest.raises(InvalidRequest, match="is not a signal"):
+            signal(rig.services, ADA, job, SignalRequest(signal=name))
+    for idle, task in ((waits, None), (array, 1)):
+        with pytest.raises(Conflict, match="does not run"):
+            signal(rig.services, ADA, idle, SignalRequest(signal="USR1"), task=task)
+    with pytest.raises(NotFound, match="not an array"):
+        signal(rig.services, ADA, job, SignalRequest(signal="USR1"), task=1)
+
+
+def test_a_signal_that_comes_too_late_is_a_conflict_and_no_event(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = rig.job()
+    rig.turn()
+    rig.slurm.start()
+    rig.turn()
+
+    def refused(text: str) -> None:
+        said = CommandResult(exit_code=1, stdout="", stderr=f"scancel: error: Kill job error on job id 1: {text}\n")
+        monkeypatch.setattr(rig.slurm, "cancel", lambda *_, **__: said)
+
+    refused("Invalid job id specified")
+    with pytest.raises(Conflict, match="has just ended"):
+        signal(rig.services, ADA, job, SignalRequest(signal="USR1"))
+    refused("Job can not be altered now, try again later")
+    with pytest.raises(ClusterRefused, match="try again later"):
+        signal(rig.services, ADA, job, SignalRequest(signal="USR1"))
+    kinds = [event.kind for event in read.events(rig.services, ADA.visible, job, limit=50).items]
+    assert "job.signalled" not in kinds
 
 
 def test_an_array_is_followed_task_by_task(rig: Rig) -> None:

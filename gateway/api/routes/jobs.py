@@ -14,10 +14,10 @@ from gateway.api.examples import JOB, JOB_REQUESTS
 from gateway.api.openapi import problems, success
 from gateway.errors import CallerError
 from gateway.ids import JobId
-from gateway.jobs import cancel, read, submit
+from gateway.jobs import cancel, read, signal, submit
 from gateway.notices import Notice
 from gateway.states import FINAL, State
-from gateway.wire import EventPage, JobPage, JobRequest, JobView, TaskPage
+from gateway.wire import EventPage, JobPage, JobRequest, JobView, SignalRequest, TaskPage
 
 router = APIRouter(route_class=SignedInRoute, tags=["jobs"])
 
@@ -130,6 +130,16 @@ async def get_job(
 def cancel_job(job_id: AddressHere, services: ServicesHere, principal: Caller) -> Response:
     cancelled = cancel.cancel(services, principal, job_id.job, task=job_id.task)
     return as_json(cancelled.view, 200 if cancelled.was_final else 202)
+
+
+@router.post(
+    "/v1/jobs/{job_id}/signal",
+    response_model=JobView,
+    responses=problems(403, 404, 409, 503, body=True) | success(200, "Slurm has sent it.", JOB),
+    summary="Signal a job that runs, or one task of an array (`36_1`)",
+)
+def signal_job(job_id: AddressHere, request: SignalRequest, services: ServicesHere, principal: Caller) -> Response:
+    return as_json(signal.signal(services, principal, job_id.job, request, task=job_id.task))
 
 
 @router.get("/v1/jobs/{job_id}/tasks", response_model=TaskPage, responses=problems(404), summary="List array tasks")

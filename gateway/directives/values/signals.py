@@ -42,6 +42,14 @@ def parse_signal(text: str) -> Signal:
     return Signal(number=number, seconds=seconds, batch_shell="B" in flags, reservation="R" in flags)
 
 
+def signal_name(text: str) -> str:
+    """Read a signal alone, as `scancel --signal` takes it: `USR1`, `SIGUSR1` or `10` are USR1; 37 has only a number."""
+    number = _number(text) if text.isascii() else None
+    if number is None:
+        raise BadValue(f"{text[:20]!r} is not a signal", "use a name (USR1, TERM, …) or a number from 1 to 64")
+    return next((name for name, known in _NUMBERS.items() if known == number), str(number))
+
+
 def _number(text: str) -> int | None:
     if text.isdecimal():
         return int(text) if 1 <= int(text) <= 64 else None

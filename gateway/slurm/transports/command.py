@@ -14,7 +14,7 @@ from gateway.errors import ClusterRefused, ClusterUnreachable, GatewayFault
 from gateway.ids import AttemptId, ClusterName, SlurmJobId, UnixUser
 from gateway.slurm import capacity, commands, parse, visibility
 from gateway.slurm.query import LocalQuery, Query
-from gateway.slurm.runner import Answer, Claim, CommandResult, FileSlice, ReadRequest, Runner
+from gateway.slurm.runner import Answer, Claim, CommandResult, FileSlice, ReadRequest, Runner, Target
 from gateway.slurm.transport import Observation, Outcome, PoolCapacity, SubmitOrder
 
 _IDS_A_QUERY = 1000
@@ -124,22 +124,29 @@ class CommandTransport:
             found += outcomes
         return sorted(found, key=lambda one: one.submitted or 0)
 
-    def controller_outcome(self, job_id: SlurmJobId) -> list[Outcome]:
+    def controller_outcomes(self, job_ids: Sequence[SlurmJobId]) -> list[Outcome]:
         """Ask the controller's memory by squeue: `scontrol show job` cannot be read safely, names fake its fields."""
-        mark = self._mark()
-        jobs, _unread = parse.queue(self._ask(commands.squeue(mark, job_id), nothing=_NO_SUCH_JOB), mark)
-        return [parse.recollection(job) for job in jobs]
+        found: list[Outcome] = []
+        for start in range(0, len(job_ids), _IDS_A_QUERY):
+            mark = self._mark()
+            argv = commands.squeue(mark, job_ids[start : start + _IDS_A_QUERY])
+            jobs, _unread = parse.queue(self._ask(argv, nothing=_NO_SUCH_JOB), mark)
+            found += [parse.recollection(job) for job in jobs]
+        return found
 
     def accounting_settled(self) -> bool:
         """Say whether nothing more is on its way to accounting; see `Transport.accounting_settled`."""
         return not self._accounting or parse.accounting_backlog(self._ask(commands.sdiag())) == 0
 
-    def cancel(self, user: UnixUser, job_ids: Sequence[str], *, signal: str | None = None) -> CommandResult:
+    def cancel(
+        self, user: UnixUser, job_ids: Sequence[str], *, signal: str | None = None, target: Target = "default"
+    ) -> CommandResult:
         """Run scancel as the tenant; success says nothing about a job's end."""
         said = []
         for start in range(0, len(job_ids), _IDS_A_CANCEL):
             with self._counted("scancel"):
-                said.append(self._runner.cancel(user, job_ids[start : start + _IDS_A_CANCEL], signal=signal))
+                ids = job_ids[start : start + _IDS_A_CANCEL]
+                said.append(self._runner.cancel(user, ids, signal=signal, target=target))
         return CommandResult(
             exit_code=max((each.exit_code for each in said), default=0),
             stdout="".join(each.stdout for each in said),
