@@ -8,6 +8,7 @@ from gateway.cli.errors import CommandError
 from gateway.cli.status import ExitStatus
 from gateway.cli.terminal import printable
 from gateway.client import ApiProblem, Unreachable
+from gateway.errors import GatewayError
 from gateway.wire import Problem, ProblemDetail
 
 
@@ -29,6 +30,9 @@ def explain(error: BaseException, env: Environment, *, debug: bool) -> ExitStatu
         return ExitStatus.UNREACHABLE
     if isinstance(error, OSError):
         _print(env, _os_words(error), ())
+        return ExitStatus.ERROR
+    if isinstance(error, GatewayError):  # of `sgw serve`, which runs the gateway itself
+        _print(env, str(error), (f"hint: {error.hint}",) if error.hint else ())
         return ExitStatus.ERROR
     _print(
         env, f"this is a fault in sgw itself: {type(error).__name__}: {error}", ("run `sgw --debug …` and report it",)

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.cli.main import COMMANDS
 from gateway.cli.status import ExitStatus
+from gateway.errors import GatewayFault
 from tests.unit.cli_world import Gateway, problem, sgw
 
 LOCAL = ("dev", "serve")
@@ -78,6 +79,12 @@ def test_the_traceback_is_there_for_who_asks() -> None:
     assert "this is a fault in sgw itself: ZeroDivisionError: oops" in sgw("whoami", gateway=broken).err
     for words in (["--debug", "whoami"], ["whoami", "--debug"]):
         assert "Traceback" in sgw(*words, gateway=broken).err
+
+
+def test_a_fault_of_the_gateway_that_runs_here_is_told_with_its_remedy() -> None:
+    outdated = GatewayFault("The database's schema is 0001.", hint="Run `sgw serve migrate`.")
+    said = sgw("whoami", gateway=Gateway({"GET /v1/whoami": outdated})).err
+    assert said == "sgw: error: The database's schema is 0001.\n  hint: Run `sgw serve migrate`.\n"
 
 
 def test_links_stand_in_for_slurms_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
