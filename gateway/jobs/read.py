@@ -71,11 +71,15 @@ def page(
 ) -> JobPage:
     """Return a page of jobs, newest first. `cursor` is the `next_cursor` of the page before."""
     limit = _bounded(limit)
-    query = JOB_ROWS.where(visible.allow(j.tenant_id), *_conditions(wanted))
+    phases = _phases(wanted)
+    query = JOB_ROWS.where(visible.allow(j.tenant_id), *_conditions(wanted, phases))
     if cursor is not None:
         query = query.where(j.id < _number(cursor))
+    # Live jobs are few and history is long: to find them in the order of ids, SQLite walks through all of it (65 ms for
+    # 100,000 jobs). An order that no index has makes it look them up by phase and sort (1 ms).
+    order = j.id + 0 if phases is not None and not phases & FINAL else j.id
     with services.database.read() as connection:
-        rows = connection.execute(query.order_by(j.id.desc()).limit(limit + 1)).all()
+        rows = connection.execute(query.order_by(order.desc()).limit(limit + 1)).all()
         counts = _counts(connection, rows[:limit])
     now = services.clock.now()
     items = tuple(job_view(row, now=now, counts=counts.get(row.id)) for row in rows[:limit])
@@ -155,13 +159,16 @@ def _row(connection: sa.Connection, visible: VisibleTenants, job_id: JobId) -> A
     return row
 
 
-def _conditions(wanted: JobFilter) -> list[sa.ColumnElement[bool]]:
-    conditions: list[sa.ColumnElement[bool]] = []
-    if wanted.states:
-        conditions.append(j.state.in_(wanted.states))
-    if wanted.active is not None:
-        live = [phase for phase in Phase if phase not in FINAL]
-        conditions.append(j.phase.in_(live) if wanted.active else j.phase.in_(FINAL))
+def _phases(wanted: JobFilter) -> set[Phase] | None:
+    """Return the phases that a filter allows, for they have an index and states have none; None: any."""
+    if not wanted.states and wanted.active is None:
+        return None
+    shown = {phase for phase in Phase if not wanted.states or STATE_OF[phase] in wanted.states}
+    return shown if wanted.active is None else shown - FINAL if wanted.active else shown & FINAL
+
+
+def _conditions(wanted: JobFilter, phases: set[Phase] | None) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = [] if phases is None else [j.phase.in_(phases)]
     if wanted.ids:
         conditions.append(j.id.in_(wanted.ids))
     equal = ((j.user_name, wanted.user), (j.name, wanted.name), (j.pool, wanted.pool), (j.tenant_id, wanted.tenant))
