@@ -60,8 +60,12 @@ def cluster_apart(name: str, *, subnet: str, base_port: int, **options: Any) -> 
 
 @pytest.fixture(scope="session")
 def live(dev_cluster: DevCluster) -> Iterator["Live"]:
-    """A gateway of the tests' own, fresh, with acme's ada and alan and globex's grace."""
-    with running(dev_cluster, Place(cluster=dev_cluster.settings, name="gateway-e2e", port_offset=90)) as live:
+    """A gateway of this test process's own, fresh, with acme's ada and alan and globex's grace."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    offset = 110 + int(worker.removeprefix("gw")) if worker else 90
+    with running(
+        dev_cluster, Place(cluster=dev_cluster.settings, name=f"gateway-e2e{worker}", port_offset=offset)
+    ) as live:
         yield live
 
 
