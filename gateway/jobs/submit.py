@@ -4,7 +4,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -25,6 +25,7 @@ from gateway.jobs.pools import load_pools
 from gateway.services import Services
 from gateway.slurm.runner import Identity
 from gateway.slurm.sessions import RunnerRefused
+from gateway.slurm.transport import PoolCapacity
 from gateway.wire import JobRequest, JobView
 
 log = structlog.get_logger()
@@ -53,11 +54,14 @@ def submit(services: Services, principal: Principal, request: JobRequest, *, key
         raise invalid("Idempotency-Key", f"must be 1 to {MAX_KEY} printable ASCII characters")
     digest = _digest(request)
     with _in_flight.holding(principal.user_id, key):
-        if key is not None and (known := _known(services, principal, key, digest)) is not None:
-            return Submitted(view=read.get(services, principal.visible, known), replayed=True)
         cluster = services.settings.cluster
+        with services.database.read() as connection:
+            known = None if key is None else _recall(connection, principal, key, digest)
+            pools = load_pools(connection, cluster)
+        if known is not None:
+            return Submitted(view=read.get(services, principal.visible, known), replayed=True)
         identity = _identities.resolve(services, cluster, UnixUser(principal.unix_user))
-        site = _site(services, cluster, principal, identity)
+        site = _site(services, cluster, pools, principal, identity)
         intake = take_in(request, site, now=services.clock.now().astimezone())
 
         def insert(transaction: Transaction) -> tuple[JobId, bool]:
@@ -107,7 +111,7 @@ def _insert(
             "array_tasks": spec.resources.array_tasks,
         },
     )
-    transaction.execute(tables.job_scripts.insert().values(job_id=job_id, script=intake.script))
+    transaction.execute(tables.job_scripts.insert(), {"job_id": job_id, "script": intake.script})
     needs = {(need.job_id, need.kind) for need in spec.dependencies}
     if needs:
         rows = [{"job_id": job_id, "needs_job_id": needed, "kind": kind} for needed, kind in sorted(needs)]
@@ -127,16 +131,8 @@ def _demand_needs(transaction: Transaction, principal: Principal, intake: Intake
         raise NotFound(f"--dependency: there is no job {min(missing)}.")
 
 
-def _known(services: Services, principal: Principal, key: str, digest: bytes) -> JobId | None:
-    with services.database.read() as connection:
-        return _recall(connection, principal, key, digest)
-
-
 def _recall(connection: sa.Connection, principal: Principal, key: str, digest: bytes) -> JobId | None:
-    i = tables.idempotency.c
-    row = connection.execute(
-        sa.select(i.job_id, i.digest).where(i.user_id == principal.user_id, i.key == key)
-    ).one_or_none()
+    row = connection.execute(_BY_KEY, {"user": principal.user_id, "key": key}).one_or_none()
     if row is None:
         return None
     if row.digest != digest:
@@ -144,14 +140,19 @@ def _recall(connection: sa.Connection, principal: Principal, key: str, digest: b
     return JobId(row.job_id)
 
 
+_BY_KEY: Final = sa.select(tables.idempotency.c.job_id, tables.idempotency.c.digest).where(
+    tables.idempotency.c.user_id == sa.bindparam("user"), tables.idempotency.c.key == sa.bindparam("key")
+)
+
+
 def _remember(transaction: Transaction, principal: Principal, key: str, digest: bytes, job_id: JobId) -> None:
     values = {"user_id": principal.user_id, "key": key, "digest": digest, "job_id": job_id}
-    transaction.execute(tables.idempotency.insert().values(**values, created_at=transaction.now))
+    transaction.execute(tables.idempotency.insert(), values | {"created_at": transaction.now})
 
 
-def _site(services: Services, cluster: str, principal: Principal, identity: Identity) -> Site:
-    with services.database.read() as connection:
-        pools = load_pools(connection, cluster)
+def _site(
+    services: Services, cluster: str, pools: Mapping[str, PoolCapacity], principal: Principal, identity: Identity
+) -> Site:
     return Site(
         cluster=services.settings.clusters[cluster],
         pools=pools,
