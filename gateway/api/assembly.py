@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
-from gateway.api import openapi, problem
+from gateway.api import docs, openapi, problem
 from gateway.api.body_limit import BodyLimit
 from gateway.api.envelope import Envelope
 from gateway.api.metrics import Metrics
@@ -36,6 +36,8 @@ def create_app(services: Services) -> FastAPI:
         description="Submit, watch, follow and cancel jobs on Slurm. Errors are problem documents (RFC 9457).",
         version="1",
         lifespan=lifespan,
+        # FastAPI's own pages load scripts from other hosts.
+        docs_url=None,
         redoc_url=None,
     )
     app.state.services, app.state.metrics, app.state.streams = services, metrics, streams
@@ -43,6 +45,7 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(router)
     problem.install(app)
     openapi.describe(app)
+    docs.install(app)
     # The last one added is the outermost.
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM, compresslevel=4, exclude_content_types=_UNCOMPRESSED)
     app.add_middleware(BodyLimit, limit=services.settings.max_body_bytes)

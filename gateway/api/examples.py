@@ -29,6 +29,11 @@ JOB_REQUESTS: Final[dict[str, Example]] = {
         value={"runtime": "script", "command": "./fit $SLURM_ARRAY_TASK_ID", "array": "0-99%10", "time_limit": 15},
     ),
 }
+SIGNAL_REQUESTS: Final[dict[str, Example]] = {
+    "checkpoint": Example(
+        summary="What a script catches with `trap … USR1`.", value={"signal": "USR1", "target": "batch"}
+    ),
+}
 TENANT_REQUESTS: Final[dict[str, Example]] = {
     "a tenant": Example(value={"id": "acme", "account": "acme", "display_name": "Acme Corporation"})
 }

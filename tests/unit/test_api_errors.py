@@ -63,7 +63,11 @@ def test_what_belongs_to_another_tenant_does_not_exist_on_any_route(gateway: Wor
     for method, path, _ in routes(gateway):
         if "acme" not in path and "/jobs/1" not in path:
             continue
-        body = {"users": {"name": "mallory", "unix_user": "mallory"}, "tokens": {"user": "ada"}}
+        body = {
+            "users": {"name": "mallory", "unix_user": "mallory"},
+            "tokens": {"user": "ada"},
+            "signal": {"signal": "USR1"},
+        }
         json = body.get(path.rsplit("/", 1)[-1]) if method == "POST" else None
         answer = gateway.client("eve").request(method, path, json=json)
         expected = "forbidden" if path.endswith("/users") and method == "POST" else "not-found"

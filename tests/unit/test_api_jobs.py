@@ -1,6 +1,7 @@
 """Jobs over HTTP: submitted once per key, read, listed, waited for and cancelled."""
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -219,6 +220,20 @@ def test_metrics_count_by_route_template_and_never_by_path(gateway: World) -> No
     assert 'sgw_slurm_call_seconds_total{cluster="dev",command="read"} 0.5' in text
     assert "31337" not in text
     assert "BREW" not in text
+
+
+def test_the_documentation_needs_no_script_and_no_other_host(gateway: World) -> None:
+    answer = gateway.client(None).get("/docs")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+    html = answer.text
+    assert "<script" not in html
+    assert not re.search(r"(src|href|url)[=(][\"']?(https?:)?//", html)
+    for path in gateway.client(None).get("/openapi.json").json()["paths"]:
+        assert path in html
+    assert "As <code>scancel</code>: null the job" in html, "what the code says of a field"
+    named = set(re.findall(r'href="#(\w+)"', html))
+    assert named <= set(re.findall(r'id="(\w+)"', html))
 
 
 def test_a_long_list_is_compressed_and_a_single_job_is_not(gateway: World) -> None:

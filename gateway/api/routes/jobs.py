@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field
 from gateway.api.addresses import AddressHere, JobHere
 from gateway.api.answers import as_json
 from gateway.api.caller import Caller, ServicesHere, SignedInRoute, metrics_of, streams_of
-from gateway.api.examples import JOB, JOB_REQUESTS
+from gateway.api.examples import JOB, JOB_REQUESTS, SIGNAL_REQUESTS
 from gateway.api.openapi import problems, success
 from gateway.errors import CallerError
 from gateway.ids import JobId
@@ -138,7 +138,12 @@ def cancel_job(job_id: AddressHere, services: ServicesHere, principal: Caller) -
     responses=problems(403, 404, 409, 503, body=True) | success(200, "Slurm has sent it.", JOB),
     summary="Signal a job that runs, or one task of an array (`36_1`)",
 )
-def signal_job(job_id: AddressHere, request: SignalRequest, services: ServicesHere, principal: Caller) -> Response:
+def signal_job(
+    job_id: AddressHere,
+    request: Annotated[SignalRequest, Body(openapi_examples=SIGNAL_REQUESTS)],
+    services: ServicesHere,
+    principal: Caller,
+) -> Response:
     return as_json(signal.signal(services, principal, job_id.job, request, task=job_id.task))
 
 
