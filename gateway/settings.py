@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     """Empty is a private `redis-server` child on a Unix socket in `state_dir`."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 27080
+    controller_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Where a controller serves its own Prometheus metrics (`/metrics`, on `host`); 0 is nowhere."""
     public_url: str = ""
     """How clients reach the API, for links; empty is http://host:port."""
     clusters: dict[str, ClusterSettings]

@@ -3,10 +3,13 @@
 import signal
 import threading
 
+from prometheus_client import CollectorRegistry, start_http_server
+
 from gateway import wiring
 from gateway.controller.loop import ControllerLoop
 from gateway.logging import configure
 from gateway.settings import Settings, load
+from gateway.slurm.spending import Spent
 
 
 def run(settings: Settings) -> None:
@@ -15,6 +18,10 @@ def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with wiring.services(settings) as services:
+        if settings.controller_metrics_port:
+            registry = CollectorRegistry()
+            registry.register(Spent(services.transports))
+            start_http_server(settings.controller_metrics_port, settings.host, registry)
         loop = ControllerLoop(services)
         loop.start()
         stop.wait()

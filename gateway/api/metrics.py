@@ -2,19 +2,18 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Protocol, runtime_checkable
+from collections.abc import Callable, Iterable
+from typing import Final
 
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gateway.db import tables
 from gateway.db.database import Database
 from gateway.services import Services
-from gateway.slurm.transport import Transport
-from gateway.slurm.transports.command import Cost
+from gateway.slurm.spending import Spent
 from gateway.states import FINAL
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -47,7 +46,7 @@ class Metrics:
             "sgw_log_relayed_bytes", "Bytes of logs sent to followers, as written.", registry=self._registry
         )
         self._registry.register(_Stored(services.database))
-        self._registry.register(_Spent(services.transports))
+        self._registry.register(Spent(services.transports))
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request; `route` is the template of its path."""
@@ -58,37 +57,6 @@ class Metrics:
     def exposition(self) -> bytes:
         """Render everything in Prometheus' text format."""
         return generate_latest(self._registry)
-
-
-@runtime_checkable
-class _Costed(Protocol):
-    """A transport that counts what its commands cost; not all have commands."""
-
-    @property
-    def costs(self) -> Mapping[str, Cost]: ...
-
-
-class _Spent(Collector):
-    """What this process has asked of Slurm; the controllers' processes have asked most."""
-
-    def __init__(self, transports: Mapping[str, Transport]) -> None:
-        self._transports = transports
-
-    def describe(self) -> Iterable[Metric]:
-        """Nothing beforehand: the commands are known when they were run."""
-        return ()
-
-    def collect(self) -> Iterable[Metric]:
-        by = ("cluster", "command")
-        calls = CounterMetricFamily("sgw_slurm_calls", "Commands run.", labels=by)
-        failed = CounterMetricFamily("sgw_slurm_failed_calls", "Commands that gave no good answer.", labels=by)
-        seconds = CounterMetricFamily("sgw_slurm_call_seconds", "Time waited for commands.", labels=by)
-        for cluster, transport in self._transports.items():
-            for command, cost in transport.costs.items() if isinstance(transport, _Costed) else ():
-                calls.add_metric([cluster, command], cost.calls)
-                failed.add_metric([cluster, command], cost.failed)
-                seconds.add_metric([cluster, command], cost.seconds)
-        return [calls, failed, seconds]
 
 
 class _Stored(Collector):

@@ -10,7 +10,7 @@ import structlog
 
 from gateway.controller.watch import Stray
 from gateway.db import tables
-from gateway.errors import ClusterError
+from gateway.errors import ClusterError, GatewayFault
 from gateway.ids import AttemptId, JobId, UnixUser
 from gateway.services import Services
 from gateway.states import FINAL
@@ -56,12 +56,15 @@ class Canceller:
                 self._note_sent([tasks[one] for one in due if one in tasks])
 
     def _scancel(self, user: UnixUser, ids: Sequence[str]) -> bool:
+        """Say whether Slurm took the request; one user's trouble is nobody else's."""
         try:
-            self._transport.cancel(user, ids)
-        except ClusterError as error:
+            done = self._transport.cancel(user, ids)
+        except (ClusterError, GatewayFault) as error:
             log.warning("cancel.unanswered", cluster=self._cluster, user=user, error=str(error))
             return False
-        return True
+        if done.exit_code != 0:
+            log.warning("cancel.refused", cluster=self._cluster, user=user, exit_code=done.exit_code, said=done.stderr)
+        return done.exit_code == 0
 
     def _confirmed(self, rows: Mapping[AttemptId, Any], strays: Sequence[Stray]) -> Iterator[tuple[UnixUser, Stray]]:
         """Keep the strays that are ours: of a watched attempt, or of one that is over (its sbatch landed late)."""
@@ -85,8 +88,13 @@ class Canceller:
         arrays = {row.job_id: row for row in rows.values() if row.array_tasks and row.slurm_job_id}
         if not arrays:
             return []
-        c = tables.task_cancels.c
-        query = sa.select(c.job_id, c.task).where(c.job_id.in_(arrays), c.sent_at.is_(None))
+        c, t, a = tables.task_cancels.c, tables.tasks.c, tables.attempts.c
+        over = (
+            sa.select(t.task)
+            .join(tables.attempts, a.id == t.attempt_id)
+            .where(a.job_id == c.job_id, t.task == c.task, t.phase.in_(FINAL))
+        )
+        query = sa.select(c.job_id, c.task).where(c.job_id.in_(arrays), c.sent_at.is_(None), ~over.exists())
         with self._services.database.read() as connection:
             return [(arrays[row.job_id], row.task) for row in connection.execute(query)]
 

@@ -15,7 +15,7 @@ from gateway.controller import decide
 from gateway.controller.leases import Lease, LeaseKeeper, claim, release
 from gateway.db import tables
 from gateway.db.database import Transaction
-from gateway.errors import ClusterUnreachable
+from gateway.errors import ClusterError, GatewayFault
 from gateway.ids import AttemptId, SlurmJobId, StepId, UnixUser
 from gateway.jobs import facts
 from gateway.jobs.lifecycle import advance, lock_accounts
@@ -58,11 +58,10 @@ class Doubter:
             now = transaction.now
         if not leases:
             return False
-        self._keeper.keep(leases)
-        settled = [(lease, rows[lease.step], self._settle(rows[lease.step], now)) for lease in leases]
-        with self._services.database.begin() as transaction:
-            _apply(transaction, settled)
-        self._keeper.let_go(leases)
+        with self._keeper.holding(leases):
+            settled = [(lease, rows[lease.step], self._settle(rows[lease.step], now)) for lease in leases]
+            with self._services.database.begin() as transaction:
+                _apply(transaction, settled)
         return any(not isinstance(verdict, decide.Wait) for _, _, verdict in settled)
 
     def _settle(self, row: Any, now: datetime) -> Settled:
@@ -70,8 +69,9 @@ class Doubter:
             verdict = decide.submission(self._evidence(row, now, void=False))
             if isinstance(verdict, decide.Void):
                 verdict = decide.submission(self._evidence(row, now, void=True))
-        except ClusterUnreachable as error:
-            log.warning("doubt.unreachable", attempt=row.attempt_id, error=str(error))
+        except (ClusterError, GatewayFault) as error:
+            # No answer, or the helper may not act as this user: nothing follows for this attempt, nor for any other.
+            log.warning("doubt.unanswered", attempt=row.attempt_id, error=str(error))
             return decide.Wait(until=_WHILE_UNREACHABLE)
         # The claim was asked for and neither we nor a job holds it: the helper could not write. Try again.
         return decide.Wait(until=_WHILE_UNREACHABLE) if isinstance(verdict, decide.Void) else verdict

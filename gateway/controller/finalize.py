@@ -22,7 +22,7 @@ from gateway.controller.ending import (
 from gateway.controller.leases import Lease, LeaseKeeper, claim, release
 from gateway.controller.remembered import Tasks, bound_before_restart, is_it, load, load_tasks
 from gateway.db.database import Transaction
-from gateway.errors import ClusterError
+from gateway.errors import ClusterError, GatewayFault
 from gateway.ids import AttemptId, SlurmJobId, StepId, UnixUser
 from gateway.jobs import facts
 from gateway.jobs.facts import moment
@@ -30,6 +30,7 @@ from gateway.jobs.lifecycle import advance, lock_accounts
 from gateway.jobs.moves import Move
 from gateway.services import Services
 from gateway.slurm.runner import ReadRequest
+from gateway.slurm.states import phase_of
 from gateway.slurm.transport import Outcome
 from gateway.states import Phase, Reason
 
@@ -69,53 +70,61 @@ class Finalizer:
             now = transaction.now
         if not leases:
             return False
-        self._keeper.keep(leases)
-        verdicts = self._ask([rows[lease.step] for lease in leases], now)
-        settled = [(lease, rows[lease.step], verdicts[lease.step]) for lease in leases]
-        with self._services.database.begin() as transaction:
-            _apply(transaction, settled)
-        self._keeper.let_go(leases)
+        with self._keeper.holding(leases):
+            verdicts = self._ask([rows[lease.step] for lease in leases], now)
+            settled = [(lease, rows[lease.step], verdicts[lease.step]) for lease in leases]
+            with self._services.database.begin() as transaction:
+                _apply(transaction, settled)
         return any(not isinstance(verdict, decide.Wait) for _, _, verdict in settled)
 
     def _ask(self, rows: Sequence[Any], now: datetime) -> dict[StepId, Verdict]:
+        """Ask about all of them: one question to accounting, and one to the controller for those it cannot tell."""
         self._state = None
-        accounted: Mapping[str, Sequence[Outcome]] = {}
+        accounted: Mapping[AttemptId, Sequence[Outcome]] = {}
         try:
             accounted = self._accounting(rows)
-        except ClusterError as error:
+        except (ClusterError, GatewayFault) as error:
             log.warning("finalize.no_accounting", cluster=self._cluster, error=str(error))
             self._state = "failed"
+        untold = [row for row in rows if not _told_whole(accounted.get(AttemptId(row.attempt_id), ()), row)]
+        try:
+            remembered = self._memory(untold)
+        except (ClusterError, GatewayFault) as error:
+            log.warning("finalize.no_controller", cluster=self._cluster, error=str(error))
+            remembered, rows = {}, [row for row in rows if row not in untold]
         tasks = load_tasks(self._services.database, [row for row in rows if row.array_tasks])
-        return {StepId(row.id): self._ask_one(row, accounted.get(row.slurm_job_id, ()), tasks, now) for row in rows}
+        verdicts: dict[StepId, Verdict] = {StepId(row.id): decide.Wait(until=_WHILE_UNREACHABLE) for row in untold}
+        for row in rows:
+            attempt = AttemptId(row.attempt_id)
+            told = accounted.get(attempt, ()), remembered.get(attempt, ())
+            verdicts[StepId(row.id)] = self._ask_one(row, *told, tasks.get(attempt, Tasks()), now)
+        return verdicts
 
-    def _accounting(self, rows: Sequence[Any]) -> dict[str, list[Outcome]]:
-        ids = [SlurmJobId(row.slurm_job_id) for row in rows if row.slurm_job_id]
+    def _accounting(self, rows: Sequence[Any]) -> dict[AttemptId, Sequence[Outcome]]:
+        ids = _slurm_ids(rows)
         if not ids:
             return {}
         since = min(row.slurm_submitted or int(row.created_at.timestamp()) for row in rows) - 60
-        found: dict[str, list[Outcome]] = {}
-        # Oldest first: of a job that was requeued under the same id, the last record counts.
-        newest = {outcome.job_id: outcome for outcome in self._transport.outcomes(ids, since=since)}
-        for outcome in newest.values():
-            found.setdefault(outcome.array_job_id or outcome.job_id, []).append(outcome)
-        return found
+        # Ours first, the newest of ours second: an id may have been used again by somebody else's job since.
+        found = _by_attempt(self._transport.outcomes(ids, since=since), rows)
+        return {attempt: newest(outcomes) for attempt, outcomes in found.items()}
+
+    def _memory(self, rows: Sequence[Any]) -> dict[AttemptId, Sequence[Outcome]]:
+        ids = _slurm_ids(rows)
+        return _by_attempt(self._transport.controller_outcomes(ids), rows) if ids else {}
 
     def _ask_one(
-        self, row: Any, accounted: Sequence[Outcome], tasks: Mapping[AttemptId, Tasks], now: datetime
+        self, row: Any, accounting: Sequence[Outcome], controller: Sequence[Outcome], tasks: Tasks, now: datetime
     ) -> Verdict:
-        accounting = newest(outcome for outcome in accounted if is_it(outcome, row))
-        known = tasks.get(AttemptId(row.attempt_id), Tasks())
         try:
-            controller: Sequence[Outcome] = ()
-            if not has_ended(accounting) or len(accounting) < (row.array_tasks or 0):
-                controller = [o for o in self._transport.controller_outcome(row.slurm_job_id) if is_it(o, row)]
-            evidence = self._evidence(row, accounting, controller, known, now)
+            evidence = self._evidence(row, accounting, controller, tasks, now)
             verdict = finish(evidence)
             if isinstance(verdict, decide.Void):
                 claimed = self._transport.claim(UnixUser(row.unix_user), AttemptId(row.attempt_id), void=True)
                 verdict = finish(replace(evidence, void=claimed.void))
-        except ClusterError as error:
-            log.warning("finalize.unreachable", attempt=row.attempt_id, error=str(error))
+        except (ClusterError, GatewayFault) as error:
+            # No answer, or the helper may not act as this user: this job waits, the others of the batch do not.
+            log.warning("finalize.unanswered", attempt=row.attempt_id, error=str(error))
             return decide.Wait(until=_WHILE_UNREACHABLE)
         return decide.Wait(until=_WHILE_UNREACHABLE) if isinstance(verdict, decide.Void) else verdict
 
@@ -133,7 +142,8 @@ class Finalizer:
             waited=now - row.since,
             patience=self._patience,
             accounting_state="settled" if succeeded and not row.array_tasks else self._accounting_state(),
-            lost_by_restart=not told and bound_before_restart(row),
+            # Accounting goes on calling a job PENDING that slurmctld has forgotten: that is no sign of life.
+            lost_by_restart=not controller and not _any_ended(accounting) and bound_before_restart(row),
             void=False,
             array_tasks=row.array_tasks,
             seen_tasks=tasks.ended,
@@ -151,6 +161,29 @@ class Finalizer:
     def _record(self, user: UnixUser, attempt: AttemptId) -> ExitRecord | None:
         [found] = self._transport.read_many(user, [ReadRequest(attempt=attempt, name="exit.json")])
         return read_record(found.data) if found.identity is not None else None
+
+
+def _slurm_ids(rows: Sequence[Any]) -> list[SlurmJobId]:
+    return [SlurmJobId(row.slurm_job_id) for row in rows if row.slurm_job_id]
+
+
+def _by_attempt(outcomes: Sequence[Outcome], rows: Sequence[Any]) -> dict[AttemptId, Sequence[Outcome]]:
+    """Give each attempt the outcomes that are provably its own."""
+    by_id: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        by_id.setdefault(outcome.array_job_id or outcome.job_id, []).append(outcome)
+    return {
+        AttemptId(row.attempt_id): [outcome for outcome in by_id.get(row.slurm_job_id, ()) if is_it(outcome, row)]
+        for row in rows
+    }
+
+
+def _any_ended(outcomes: Sequence[Outcome]) -> bool:
+    return any(phase_of(outcome.state) is Phase.FINALIZING for outcome in outcomes)
+
+
+def _told_whole(outcomes: Sequence[Outcome], row: Any) -> bool:
+    return has_ended(outcomes) and len(outcomes) >= (row.array_tasks or 0)
 
 
 def _apply(transaction: Transaction, settled: Sequence[tuple[Lease, Any, Verdict]]) -> None:

@@ -5,7 +5,8 @@ of holder. A decision made under a lease carries the token and is dropped once t
 """
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -102,6 +103,18 @@ class LeaseKeeper:
             for lease in leases:
                 if self._kept.get(lease.step) == lease:
                     del self._kept[lease.step]
+
+    @contextmanager
+    def holding(self, leases: Sequence[Lease]) -> Iterator[None]:
+        """Renew these while the block runs, and not a moment longer, however it ends.
+
+        A lease that is renewed by a controller that forgot about it keeps its step from everybody for ever.
+        """
+        self.keep(leases)
+        try:
+            yield
+        finally:
+            self.let_go(leases)
 
     def renew(self) -> None:
         """Renew all kept leases in one transaction."""

@@ -7,6 +7,8 @@ from pathlib import Path
 from gateway.devcluster.settings import DevSettings
 
 CLUSTER = "dev"
+METRICS_ABOVE = 100
+"""The controller's metrics are this far above the API's port."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,7 @@ class Place:
 state_dir = {json.dumps(str(self.state))}
 host = "127.0.0.1"
 port = {self.port}
+controller_metrics_port = {self.port + METRICS_ABOVE}
 {self.settings}
 
 [clusters.{CLUSTER}]

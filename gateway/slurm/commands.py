@@ -81,12 +81,12 @@ def sbatch(order: SubmitOrder, directory: str) -> list[str]:
     return ["sbatch", *order.options, *fixed]
 
 
-def squeue(mark: str, job_id: str | None = None) -> list[str]:
-    """List all jobs that the controller remembers, lately ended ones included, or just one job (or array)."""
+def squeue(mark: str, job_ids: Sequence[str] = ()) -> list[str]:
+    """List all jobs that the controller remembers, lately ended ones included, or just these (jobs and arrays)."""
     # Without a size a field is neither padded nor cut; what stands after the colon is printed behind the value.
     plain = [f"{field}:{SEPARATOR}" for field in QUEUE_FIELDS]
     layout = ",".join([*plain, f"Name:{mark}", f"WorkDir:{mark}"])
-    chosen = [] if job_id is None else [f"--jobs={job_id}"]
+    chosen = [f"--jobs={','.join(job_ids)}"] if job_ids else []
     return ["squeue", "--noheader", "--all", "--local", "--noconvert", "--states=all", *chosen, f"--Format={layout}"]
 
 

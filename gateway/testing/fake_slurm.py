@@ -217,9 +217,10 @@ class FakeSlurm(CommandTransport):
         jobs = self.controller.remembered()
         match argv[0]:
             case "squeue":
-                wanted = _options(argv).get("jobs")
-                shown = [] if self.blind else jobs if wanted is None else self.controller.find(wanted)
-                if wanted is not None and not shown:
+                wanted = _options(argv).get("jobs", "").split(",")
+                found = jobs if wanted == [""] else [job for one in wanted for job in self.controller.find(one)]
+                shown = [] if self.blind else found
+                if wanted != [""] and len(wanted) == 1 and not shown:  # of several it shows those that there are
                     return _failed("slurm_load_jobs", "Invalid job id specified")
                 text = slurm_text.squeue(shown, MARK)
             case "scontrol":

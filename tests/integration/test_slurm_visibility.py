@@ -43,7 +43,7 @@ def test_the_gateways_user_sees_a_tenants_job(world: DevWorld, monkeypatch: pyte
     gateway = seen_by("sgwdemo-gateway", monkeypatch)
     gateway.check_visibility()
     assert any(job.job_id == job_id for job in gateway.observe().jobs)
-    assert [one.state for one in gateway.controller_outcome(job_id)] == ["PENDING"]
+    assert [one.state for one in gateway.controller_outcomes([job_id])] == ["PENDING"]
 
 
 def test_another_tenant_sees_nothing_without_an_error_and_may_not_watch(
@@ -53,6 +53,6 @@ def test_another_tenant_sees_nothing_without_an_error_and_may_not_watch(
     assert records(world, job_id)
     other = seen_by("sgwdemo-grace", monkeypatch)
     assert not any(job.job_id == job_id for job in other.observe().jobs)
-    assert other.controller_outcome(job_id) == []
+    assert other.controller_outcomes([job_id]) == []
     with pytest.raises(GatewayFault, match="sgwdemo-grace"):
         other.check_visibility()

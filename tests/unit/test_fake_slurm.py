@@ -162,10 +162,10 @@ def test_the_controller_forgets_ended_jobs_but_accounting_does_not(fake: FakeSlu
     job_id = SlurmJobId(submit(fake, attempt()))
     fake.start()
     fake.finish(exit_code=3)
-    assert fake.controller_outcome(job_id)[0].exit_code == 3
+    assert fake.controller_outcomes([job_id])[0].exit_code == 3
     fake.clock.advance(301)
     assert fake.observe().jobs == ()
-    assert fake.controller_outcome(job_id) == []
+    assert fake.controller_outcomes([job_id]) == []
     [outcome] = fake.outcomes([job_id], since=0)
     assert (outcome.state, outcome.exit_code, outcome.max_rss_kb) == ("FAILED", 3, 4096)
 

@@ -65,7 +65,7 @@ def test_squeue_asks_for_everything_unpadded_and_fences_free_texts() -> None:
     layout = argv[-1].removeprefix("--Format=").split(",")
     assert layout[-2:] == ["Name:<mark>", "WorkDir:<mark>"]
     assert all(field.endswith(":\x1f") for field in layout[:-2])
-    assert "--jobs=36" in commands.squeue("<mark>", "36")
+    assert "--jobs=36,37" in commands.squeue("<mark>", ["36", "37"])
 
 
 def test_sacct_is_bounded_in_time_by_utc() -> None:
