@@ -90,6 +90,7 @@ class Reason(StrEnum):
     REQUEUED_BY_SLURM = "REQUEUED_BY_SLURM"
     CLUSTER_UNREACHABLE = "CLUSTER_UNREACHABLE"
     SUBMIT_UNCERTAIN = "SUBMIT_UNCERTAIN"
+    NOT_HANDED_OVER = "NOT_HANDED_OVER"
     SUCCESS = "SUCCESS"
     EXIT_CODE = "EXIT_CODE"
     TIMEOUT = "TIMEOUT"
@@ -140,6 +141,9 @@ _MEANING: Final[dict[Reason, _Meaning]] = {
         Phase.PENDING,
         "The answer of sbatch was lost; that try was made void and a new one is due.",
         retry=True,
+    ),
+    Reason.NOT_HANDED_OVER: _meaning(
+        Phase.PENDING, "The job could not be handed to Slurm as its Unix user; another try is due.", retry=True
     ),
     Reason.SUCCESS: _meaning(Phase.COMPLETED, "The job ended with exit code 0."),
     Reason.EXIT_CODE: _meaning(Phase.FAILED, "The job's program ended with an error."),

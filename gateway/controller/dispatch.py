@@ -9,7 +9,7 @@ import secrets
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -28,12 +28,15 @@ from gateway.jobs.moves import Move, NewAttempt
 from gateway.jobs.spec import JobSpec
 from gateway.services import Services
 from gateway.slurm.answers import Accepted, Refused, SbatchVerdict, read_answer
+from gateway.slurm.sessions import RunnerRefused
 from gateway.slurm.transport import SubmitOrder
 from gateway.states import Phase, Reason
 
 log = structlog.get_logger()
 
 ACTOR: Final = "controller"
+MAX_STARTS: Final = 3
+_BACK_OFF: Final = timedelta(seconds=5)
 _UNREADABLE_PAUSE: Final = timedelta(minutes=1)
 _IN_FLIGHT_PER_SBATCH: Final = 4
 """How many intents may be on record for every sbatch that may run: enough that none ever idles."""
@@ -52,11 +55,18 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotStarted:
+    """No sbatch was started, for a reason that may pass."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Landing:
     """What became of a launch; `verdict` None: no answer (yet)."""
 
     launch: Launch
-    verdict: SbatchVerdict | None
+    verdict: SbatchVerdict | NotStarted | None
 
 
 class Dispatcher:
@@ -146,12 +156,15 @@ class Dispatcher:
         return [launch for launch in launches if launch.lease.step in applied], ended
 
     def _carry_out(self, launch: Launch) -> None:
-        verdict: SbatchVerdict | None = None
+        verdict: SbatchVerdict | NotStarted | None = None
         try:
             answer = self._transport.submit(self._order(launch), wait_s=self._settings.submit_wait_s)
             verdict = None if answer is None else read_answer(answer)
         except ClusterRefused as error:
             verdict = Refused(message=str(error))
+        except RunnerRefused as error:
+            # The helper said no before anything was started: a full disk, a user that a directory server lost.
+            verdict = NotStarted(message=str(error))
         except ClusterUnreachable as error:
             log.warning("submit.unanswered", attempt=launch.attempt.id, error=str(error))
         except Exception:
@@ -215,10 +228,20 @@ def _record(transaction: Transaction, landings: Sequence[Landing]) -> None:
                 moves.append(_move(lease, Phase.QUEUED, Reason.ACCEPTED_BY_SLURM, None))
             case Refused(message=message):
                 moves.append(_move(lease, Phase.FAILED, Reason.SUBMIT_REJECTED, message))
+            case NotStarted(message=message):
+                moves.append(_try_again(landing.launch, message, transaction.now))
             case _:
                 # No answer, or one that proves nothing: `doubt.py` looks at once.
                 release(transaction, [lease], due_at=transaction.now)
     advance(transaction, moves)
+
+
+def _try_again(launch: Launch, message: str, now: datetime) -> Move:
+    number = launch.attempt.number
+    if number >= MAX_STARTS:
+        return _move(launch.lease, Phase.FAILED, Reason.SUBMIT_REJECTED, message)
+    again = _move(launch.lease, Phase.PENDING, Reason.NOT_HANDED_OVER, message)
+    return replace(again, due_at=now + _BACK_OFF * 2**number)
 
 
 def _move(lease: Lease, to: Phase, reason: Reason, message: str | None) -> Move:

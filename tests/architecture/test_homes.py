@@ -19,7 +19,7 @@ HOMES = {
     "httpx_sse": ("gateway/client.py",),
     "jinja2": ("slurm_templates/", "gateway/portal/"),
     "paramiko": ("gateway/slurm/transports/ssh.py",),
-    "prometheus_client": ("gateway/api/metrics.py",),
+    "prometheus_client": ("gateway/api/metrics.py", "gateway/slurm/spending.py", "gateway/worker.py"),
     "pydantic": ("gateway/wire.py", "gateway/settings.py", "gateway/client.py", "gateway/api/", "gateway/cli/admin.py"),
     "pydantic_settings": ("gateway/settings.py",),
     "pyslurm": ("gateway/slurm/transports/pyslurm.py",),

@@ -1,14 +1,16 @@
 """One tenant's trouble with the helper, or with scancel, holds up nobody else and is over when the trouble is."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
-from gateway.ids import UnixUser
+from gateway.ids import SlurmJobId, UnixUser
 from gateway.jobs.cancel import cancel
 from gateway.slurm.runner import CommandResult
 from gateway.slurm.sessions import RunnerRefused
-from gateway.states import Phase
+from gateway.slurm.transport import Outcome
+from gateway.states import Phase, Reason
 from gateway.testing.fake_slurm import Fate
 from tests.core_world import principal
 from tests.unit.test_core_controllers import ADA, Rig, rig
@@ -95,3 +97,37 @@ def test_a_task_cancel_that_scancel_could_not_deliver_is_repeated(rig: Rig, monk
         rig.turn()
     rig.turn(2)
     assert [job.state for job in rig.slurm.controller.remembered() if job.task == 1] == ["CANCELLED"]
+
+
+def test_what_the_helper_will_not_start_is_tried_three_times_and_says_why(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = rig.job("eve")
+    refuse(monkeypatch, rig, "submit")
+    rig.turn()
+    waiting = rig.view(job)
+    assert (waiting.phase, waiting.reason) == (Phase.PENDING, Reason.NOT_HANDED_OVER)
+    assert waiting.message == "Disk quota exceeded"
+    turn_for_long(rig)
+    over = rig.view(job)
+    assert (over.phase, over.reason, over.attempt) == (Phase.FAILED, Reason.SUBMIT_REJECTED, 3)
+    assert over.message == "Disk quota exceeded"
+
+
+def test_a_strangers_job_under_our_number_hides_no_end_of_ours(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = rig.job()
+    rig.mine.turn()
+    rig.slurm.start()
+    rig.turn()
+    rig.slurm.finish(exit_code=3, record=False)
+    outcomes = rig.slurm.outcomes
+
+    def with_stranger(ids: Sequence[SlurmJobId], *, since: int) -> list[Outcome]:
+        ours = outcomes(ids, since=since)
+        later = [replace(o, uid=4242, workdir="/home/eve", submitted=(o.submitted or 0) + 5, exit_code=0) for o in ours]
+        return [*ours, *(replace(one, state="COMPLETED") for one in later)]
+
+    monkeypatch.setattr(rig.slurm, "outcomes", with_stranger)
+    monkeypatch.setattr(rig.slurm, "controller_outcomes", lambda _: [])
+    rig.turn(5, seconds=20)
+    assert (rig.view(job).phase, rig.view(job).reason, rig.view(job).exit_code) == (Phase.FAILED, Reason.EXIT_CODE, 3)
