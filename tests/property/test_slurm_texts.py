@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.slurm import parse
+from gateway.slurm import capacity, parse
 from gateway.slurm.answers import read_answer
 from gateway.slurm.runner import Answer
 from gateway.testing import slurm_text
@@ -46,7 +46,7 @@ def test_names_and_directories_come_back_as_they_were_written(texts: list[tuple[
 def test_no_text_makes_a_parser_raise(text: str) -> None:
     parse.queue(text, MARK)
     parse.accounting(text, MARK)
-    parse.pools(text)
+    capacity.pools(text)
     parse.controller(text)
     parse.accounting_backlog(text)
     read_answer(Answer(exit_code=1, stdout=text, stderr=text, error=None, started=0, ended=0))
