@@ -3,6 +3,7 @@
 import signal
 import threading
 
+import structlog
 from prometheus_client import CollectorRegistry, start_http_server
 
 from gateway import wiring
@@ -10,6 +11,8 @@ from gateway.controller.loop import ControllerLoop
 from gateway.logging import configure
 from gateway.settings import Settings, load
 from gateway.slurm.spending import Spent
+
+log = structlog.get_logger()
 
 
 def run(settings: Settings) -> None:
@@ -21,7 +24,10 @@ def run(settings: Settings) -> None:
         if settings.controller_metrics_port:
             registry = CollectorRegistry()
             registry.register(Spent(services.transports))
-            start_http_server(settings.controller_metrics_port, settings.host, registry)
+            try:
+                start_http_server(settings.controller_metrics_port, settings.host, registry)
+            except OSError as error:  # another controller on this machine, say: figures are no reason not to work
+                log.warning("metrics.unpublished", port=settings.controller_metrics_port, error=str(error))
         loop = ControllerLoop(services)
         loop.start()
         stop.wait()
