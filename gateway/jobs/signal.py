@@ -76,6 +76,12 @@ def _running(services: Services, principal: Principal, job_id: JobId, task: int 
         addresses = [f"{row.slurm_job_id}_{one}" for one in tasks if task is None or one == task]
     else:
         addresses = [] if row.phase != Phase.RUNNING or row.slurm_state == "COMPLETING" else [row.slurm_job_id]
+    if addresses and row.array_rest is not None:
+        # Seen on 22.05.8: the task gets the signal, scancel is told to try again, and sends it for 55 s every 5 s.
+        raise Conflict(
+            "Slurm cannot send a signal once to a task while others of its array have not started.",
+            hint="Signal it when all tasks have started, or cancel it.",
+        )
     if not addresses:
         what = f"Job {job_id}" if task is None else f"Task {job_id}_{task}"
         raise Conflict(f"{what} does not run, so there is nothing to signal.", hint="Cancel it to end it.")

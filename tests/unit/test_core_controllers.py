@@ -333,13 +333,20 @@ def test_a_cancel_that_slurm_did_not_hear_is_sent_again(rig: Rig, monkeypatch: p
 
 
 def test_a_signal_goes_to_what_runs_and_is_part_of_the_story(rig: Rig) -> None:
-    job, array, waits = rig.job(), rig.array(3), rig.job()
+    job, array, waits = rig.job(), rig.array(4), rig.job()
     rig.turn()
     number, tasks = rig.view(job).slurm_job_id, rig.view(array).slurm_job_id
     rig.slurm.start(str(number), f"{tasks}_0", f"{tasks}_2")
     rig.turn()
     for name in ("USR1", "SIGUSR1", "10"):
         signal(rig.services, ADA, job, SignalRequest(signal=name))
+    with pytest.raises(Conflict, match="have not started"):
+        signal(rig.services, ADA, array, SignalRequest(signal="TERM"), task=2)
+    with pytest.raises(Conflict, match="does not run"):
+        signal(rig.services, ADA, array, SignalRequest(signal="TERM"), task=1)
+    rig.slurm.start(f"{tasks}_1", f"{tasks}_3")
+    rig.slurm.finish(f"{tasks}_1", f"{tasks}_3")
+    rig.turn()
     signal(rig.services, ADA, array, SignalRequest(signal="TERM", target="full"))
     signal(rig.services, ADA, array, SignalRequest(signal="INT", target="batch"), task=2)
     assert rig.slurm.signals == [
