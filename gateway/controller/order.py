@@ -39,7 +39,7 @@ def make_order(
         "attempt": attempt,
         "number": number,
         "workdir": spec.workdir,
-        "argv": list(spec.args),
+        "args": list(spec.args),
         "env": dict(spec.env),
         "outputs": [asdict(output) for output in spec.outputs],
         "wake_dir": str(cluster.wake_dir),
