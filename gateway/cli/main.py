@@ -121,7 +121,8 @@ def program(argv: Sequence[str], env: Environment) -> int:
     if not words or words[0] in {"-h", "--help"}:
         env.say(overview())
         return ExitStatus.OK if words else ExitStatus.USAGE
-    if words[0] in {"-V", "--version"}:
+    asked = words[1] if words[0] in COMMANDS and COMMANDS[words[0]].slurm and len(words) > 1 else words[0]
+    if asked in {"-V", "--version"}:  # every command of Slurm's has them
         env.say(f"sgw {_version()}")
         return ExitStatus.OK
     return _run(words[0], words[1:], chosen, env)

@@ -22,6 +22,7 @@ def test_the_overview_names_every_command() -> None:
     assert all(f"  {name}" in out for name in COMMANDS)
     assert sgw().status == 2
     assert sgw("--version").out.startswith("sgw ")
+    assert sgw("squeue", "--version").out == sgw("-V", command="sinfo").out == sgw("--version").out
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in LOCAL])
