@@ -109,5 +109,5 @@ def _groups(found: Iterable[Nodes], columns: Sequence[Column], *, by_node: bool)
 def _cell(group: NodeGroup, column: Column, env: Environment) -> str:
     cell = queue_cell(FIELDS[column.letter].value(group), column)
     if column.letter in "tT":
-        cell = coloured(cell, group.word, on=env.coloured)
+        cell = coloured(cell, "asleep" if "~" in group.state else group.word, on=env.coloured)
     return cell + column.suffix

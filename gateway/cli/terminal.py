@@ -22,6 +22,7 @@ _COLOURS: Final = {
     "CANCELLED": "35",
     **dict.fromkeys(("FAILED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "BOOT_FAIL", "DEADLINE", "PREEMPTED"), "31"),
     "idle": "32",
+    "asleep": "2",
     **dict.fromkeys(("mix", "alloc", "comp"), "36"),
     **dict.fromkeys(("down", "drain", "drng", "fail", "failg", "inval"), "31"),
 }
