@@ -12,6 +12,7 @@ from gateway.directives.directives import Directives
 from gateway.directives.parse import Parsed
 from gateway.errors import Detail, InvalidRequest
 from gateway.jobs.described import fields_of_options, invalid, script_and_options
+from gateway.jobs.fitting import demand_fit
 from gateway.jobs.needs import gateway_needs
 from gateway.jobs.sbatch_options import sbatch_options
 from gateway.jobs.spec import JobSpec, Output
@@ -52,7 +53,8 @@ def take_in(request: JobRequest, site: Site, *, now: datetime) -> Intake:
     pool = site.pools.get(directives.partitions[0])
     limit = _time_limit(directives, pool, site.cluster)
     wanted = _demand(directives, pool, site)
-    _fits(directives, wanted, directives.partitions[0], pool, limit)
+    if pool is not None:
+        demand_fit(directives, pool, limit)
     name, workdir = _name(request, directives), str(PurePosixPath(site.home) / (directives.chdir or ""))
     options = sbatch_options(
         directives,
@@ -173,26 +175,6 @@ def _demand(directives: Directives, pool: PoolCapacity | None, site: Site) -> De
         mem_per_cpu_mb=site.cluster.default_mem_per_cpu_mb,
     )
     return demand(directives, shape, max_array_tasks=site.max_array_tasks)
-
-
-def _fits(directives: Directives, wanted: Demand, partition: str, pool: PoolCapacity | None, limit: int | None) -> None:
-    """Refuse at once what this pool can never run; Slurm would let it wait for ever."""
-    if pool is None:
-        return
-    least = directives.nodes.min if directives.nodes else wanted.nodes
-    if least > pool.nodes:
-        raise invalid("nodes", f"{least} nodes are asked for; the pool {partition!r} has {pool.nodes}")
-    if pool.cpus_per_node and (directives.cpus_per_task or 0) > pool.cpus_per_node:
-        asked = directives.cpus_per_task
-        raise invalid("cpus_per_task", f"{asked} CPUs for one task; a node of {partition!r} has {pool.cpus_per_node}")
-    memory = directives.mem_per_node.mb if directives.mem_per_node else 0
-    if pool.memory_mb_per_node and memory > pool.memory_mb_per_node:
-        raise invalid("memory", f"{memory} MB a node; a node of {partition!r} has {pool.memory_mb_per_node} MB")
-    if wanted.gpus > pool.gpus:
-        raise invalid("gpus", f"{wanted.gpus} GPUs are asked for; the pool {partition!r} has {pool.gpus}")
-    if pool.max_time_s and (limit is None or limit > pool.max_time_s):
-        asked_time = "no limit is" if limit is None else f"{limit // 60} minutes are"
-        raise invalid("time_limit", f"{asked_time} asked for; {partition!r} allows {pool.max_time_s // 60} minutes")
 
 
 def _name(request: JobRequest, directives: Directives) -> str:

@@ -53,6 +53,7 @@ def _pool(fields: Sequence[str], *, rank: int) -> PoolCapacity:
         cpus_per_node=values.number(cpus.rstrip("+")) or 0,
         memory_mb_per_node=values.number(memory.rstrip("+")) or 0,
         gpus=values.gpus(gres) * nodes,
+        gpus_per_node=values.gpus(gres),
         max_time_s=values.duration(longest),
         default_time_s=values.duration(default),
     )
@@ -73,6 +74,7 @@ def _together(one: PoolCapacity, other: PoolCapacity) -> PoolCapacity:
         cpus_per_node=max(one.cpus_per_node, other.cpus_per_node),
         memory_mb_per_node=max(one.memory_mb_per_node, other.memory_mb_per_node),
         gpus=one.gpus + other.gpus,
+        gpus_per_node=max(one.gpus_per_node or 0, other.gpus_per_node or 0),
     )
 
 

@@ -145,6 +145,8 @@ class PoolCapacity:
     """Of the largest node."""
     memory_mb_per_node: int
     gpus: int
+    gpus_per_node: int | None = None
+    """Of the node with most; None before the cluster was looked at by a gateway that counts them."""
     max_time_s: int | None
     default_time_s: int | None
 

@@ -138,7 +138,7 @@ def test_partitions_are_counted(release: str) -> None:
     assert {name for state in cpu.states for name in unfold_hosts(state.node_list)} == {"c1", "c2", "c3", "c4"}
     assert [(state.state, state.node_list) for state in burst.states] == [("idle~", "b[1-2]")]
     assert (cpu.rank, gpu.rank, burst.rank) == (0, 1, 2)
-    assert (gpu.nodes, gpu.gpus) == (2, 4)
+    assert (gpu.nodes, gpu.gpus, gpu.gpus_per_node) == (2, 4, 2)
     assert (burst.nodes_powered_down, burst.nodes_idle, burst.nodes_down) == (2, 0, 0)
     assert (cpu.default_time_s, cpu.max_time_s) == (3600, 86400)
 

@@ -18,7 +18,9 @@ from tests.core_world import POOL
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CLUSTER = ClusterSettings(runas_socket=Path("/r"), attempts_root=Path("/a"), wake_dir=Path("/w"))
-GPU = replace(POOL, partition="gpu", default=False, nodes=2, gpus=4, default_time_s=None, max_time_s=None)
+GPU = replace(
+    POOL, partition="gpu", default=False, nodes=2, gpus=4, gpus_per_node=2, default_time_s=None, max_time_s=None
+)
 SITE = Site(cluster=CLUSTER, pools={"cpu": POOL, "gpu": GPU}, account="acme", home="/home/ada", max_array_tasks=10_000)
 SCRIPT = "#!/bin/bash\nhostname\n"
 
@@ -75,6 +77,22 @@ def refused(**fields: Any) -> list[tuple[str, str]]:
         ({"cpus_per_task": 5}, "cpus_per_task", "has 4"),
         ({"gpus": 1}, "gpus", "has 0"),
         ({"gpus": 3, "nodes": 2, "pool": "gpu"}, "gpus", "6 GPUs"),
+        ({"gpus": 3, "pool": "gpu"}, "gpus", "3 GPUs on a node"),
+        ({"pool": "gpu", "options": ["--gpus-per-node=3"]}, "gpus", "3 GPUs on a node"),
+        ({"pool": "gpu", "options": ["--gpus=4", "--cpus-per-gpu=5"]}, "cpus_per_gpu", "need 20 CPUs"),
+        ({"tasks": 17}, "tasks", "need 17 CPUs; the pool 'cpu' has 16"),
+        ({"options": ["-n40", "-N1-100"]}, "tasks", "need 40 CPUs"),
+        ({"tasks": 6, "cpus_per_task": 3}, "tasks", "6 tasks need 18 CPUs"),
+        ({"tasks": 8, "nodes": 1}, "tasks", "need 8 CPUs on one node"),
+        ({"tasks_per_node": 8}, "tasks_per_node", "need 8 CPUs"),
+        ({"tasks_per_node": 3, "cpus_per_task": 2}, "tasks_per_node", "need 6 CPUs"),
+        ({"tasks": 2, "tasks_per_node": 8}, "tasks_per_node", "a node of 'cpu' has 4"),
+        ({"options": ["-O", "--ntasks-per-node=8"]}, "tasks_per_node", "need 8 CPUs"),
+        ({"options": ["--mincpus=5"]}, "mincpus", "5 CPUs on every node"),
+        ({"options": ["--mem-per-cpu=5000"]}, "mem_per_cpu", "has 4000 MB"),
+        ({"options": ["-c2", "--mem-per-cpu=3000"]}, "mem_per_cpu", "is 6000 MB a node"),
+        ({"options": ["-N1", "-n4", "--mem-per-cpu=1001"]}, "mem_per_cpu", "is 4004 MB a node"),
+        ({"options": ["-n4", "--ntasks-per-node=4", "--mem-per-cpu=1500"]}, "mem_per_cpu", "is 6000 MB a node"),
         ({"array": "0-999999"}, "array", "too large"),
         ({"array": "1-1000000"}, "array", "too large"),
         ({"array": "0-99999999999999"}, "array", "not an array"),
@@ -104,6 +122,30 @@ def test_a_bad_request_is_answered_with_the_place_of_the_fault(fields: dict[str,
     found = refused(**fields)
     assert found[0][0] == where
     assert words in found[0][1]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-n16"],
+        ["-N1-100"],
+        ["-N5", "-n2"],
+        ["-N1", "-n8", "-O"],
+        ["-n2", "--mem-per-cpu=3000"],
+        ["-n4", "-N1", "--mem-per-cpu=1000"],
+        ["-p", "gpu", "--gpus=3"],
+        ["-p", "gpu", "-N1-9", "--gres=gpu:2"],
+        ["-p", "gpu", "-N2", "--gpus=4", "--cpus-per-gpu=2"],
+        ["-N2", "--exclusive"],
+    ],
+)
+def test_what_slurm_can_run_is_not_refused_for_its_size(options: list[str]) -> None:
+    assert take(options=options).spec.options
+
+
+def test_a_pool_of_which_little_is_known_takes_what_it_may_have() -> None:
+    bare = replace(POOL, cpus=0, cpus_per_node=0, memory_mb_per_node=0, gpus=8)
+    assert take(replace(SITE, pools={"cpu": bare}), tasks=99, memory="9T", gpus=8).spec.resources.tasks == 99
 
 
 @pytest.mark.parametrize(

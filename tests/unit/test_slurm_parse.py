@@ -157,6 +157,7 @@ def test_nodes_are_counted_by_what_they_can_do() -> None:
     cpu = pools["cpu"]
     assert (cpu.nodes, cpu.nodes_idle, cpu.nodes_allocated, cpu.nodes_down, cpu.nodes_powered_down) == (10, 4, 2, 3, 1)
     assert (cpu.cpus, cpu.gpus, cpu.memory_mb_per_node, cpu.max_time_s) == (40, 6, 8000, None)
+    assert cpu.gpus_per_node == 2
     assert [(state.state, state.nodes, state.node_list) for state in cpu.states] == [
         ("idle", 4, "c[1-3],g10"), ("mixed", 2, "g[1-2]"), ("down*", 1, "c4"), ("idle~", 1, "b1"), ("drained", 1, "c5"),
         ("idle*", 1, "c9"),
