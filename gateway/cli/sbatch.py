@@ -4,7 +4,7 @@ import argparse
 import base64
 from dataclasses import fields
 from pathlib import PurePath
-from typing import Final
+from typing import Final, NoReturn
 
 from gateway.cli.credentials import connect, current
 from gateway.cli.environment import Environment
@@ -50,14 +50,14 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         from gateway.cli.main import program  # main imports every command lazily; this is the way back
 
         return program(["sgw", "--version"], env)
+    if line.refusal is not None:
+        _refuse((line.refusal,))
     script = _script(line, asked.wrap, env)
     from_variables = _checked_variables(env)
     options = (*from_variables, *line.options)
     parsed = parse_script(script, options, policy=_SITE)
     if parsed.errors:
-        raise CommandError(
-            "the job is not valid, nothing was submitted", ExitStatus.INVALID, findings=_words(parsed.errors)
-        )
+        _refuse(parsed.errors)
     if parsed.client.test_only:
         return _tell_test(parsed, env)
     name = "wrap" if asked.wrap is not None else PurePath(line.script or "sbatch").name
@@ -147,8 +147,9 @@ def _tell_test(parsed: Parsed, env: Environment) -> int:
     return ExitStatus.OK
 
 
-def _words(problems: tuple[Diagnostic, ...]) -> tuple[str, ...]:
-    return tuple(f"{p.where}: {p.message}" + (f"  hint: {p.hint}" if p.hint else "") for p in problems)
+def _refuse(problems: tuple[Diagnostic, ...]) -> NoReturn:
+    words = tuple(f"{p.where}: {p.message}" + (f"  hint: {p.hint}" if p.hint else "") for p in problems)
+    raise CommandError("the job is not valid, nothing was submitted", ExitStatus.INVALID, findings=words)
 
 
 def _help() -> str:

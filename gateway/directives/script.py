@@ -51,7 +51,7 @@ def _read_line(line: bytes, where: str) -> tuple[list[Word], list[Diagnostic]]:
     magic = next(m for m in _MAGIC if line.startswith(m))
     text = line[len(magic) :].decode("utf-8", "surrogateescape").lstrip(_BLANKS)
     if match := _COMPONENT.match(text):
-        return [], [_heterogeneous(where, match[1])]
+        return [], [heterogeneous(where, match[1])]
     if len(line) > _LONGEST_LINE:
         return [], [error(where, f"longer than {_LONGEST_LINE} bytes")]
     try:
@@ -62,7 +62,7 @@ def _read_line(line: bytes, where: str) -> tuple[list[Word], list[Diagnostic]]:
     if magic == b"#SLURM":
         noticed.append(warning(where, "#SLURM is an old spelling", "write #SBATCH"))
     if any(word.startswith(":") for word in words):
-        noticed.append(_heterogeneous(where, ":"))
+        noticed.append(heterogeneous(where, ":"))
     return [Word(text=word, where=where) for word in words if not word.startswith(":")], noticed
 
 
@@ -101,6 +101,11 @@ def split_words(text: str) -> list[str]:
     if quote:
         raise BadValue(f"unmatched {quote} in [{text[:80]}]", "close the quote on the same line")
     return [*words, "".join(word)] if started else words
+
+
+def heterogeneous(where: str, word: str) -> Diagnostic:
+    """Refuse what begins the next component of a job, in a script or on a command line."""
+    return error(where, f"'{word}': heterogeneous jobs are not supported yet", "submit the components as separate jobs")
 
 
 def _refusal(script: bytes, max_bytes: int) -> Diagnostic | None:
@@ -149,7 +154,3 @@ def _overlooked(script: bytes, head_size: int) -> Iterator[Diagnostic]:
         yield warning(
             f"line {line}", "this directive is ignored, as sbatch does", "it comes after the first command: move it up"
         )
-
-
-def _heterogeneous(where: str, word: str) -> Diagnostic:
-    return error(where, f"'{word}': heterogeneous jobs are not supported yet", "submit the components as separate jobs")

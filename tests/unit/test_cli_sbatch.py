@@ -130,6 +130,13 @@ def test_the_job_starts_here_only_where_the_cluster_sees_the_same_files(tmp_path
         assert gateway.body().get("options") == options
 
 
+def test_a_heterogeneous_job_is_refused_before_anything_is_read_or_sent() -> None:
+    gateway = Gateway(dict(ACCEPTED))
+    ended = sgw("sbatch", "-N1", ":", "-N2", "--wrap", "x", gateway=gateway)
+    assert (ended.status, gateway.requests) == (5, [])
+    assert "command line: ':': heterogeneous jobs are not supported yet" in ended.err
+
+
 def test_test_only_sends_nothing_and_says_so() -> None:
     gateway = Gateway(dict(ACCEPTED))
     ended = sgw("sbatch", "--test-only", "-N", "2", gateway=gateway, stdin=SCRIPT)

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.directives import Policy, parse_script
+from gateway.directives.command_line import split_command_line
 from gateway.directives.diagnostics import BadValue
 from gateway.directives.script import scan_script, split_words
 
@@ -106,6 +107,16 @@ def test_heterogeneous_jobs_are_refused_by_name(line: str) -> None:
     [error] = parse_script(f"#!/bin/sh\n#SBATCH -n1\n#SBATCH {line}\n#SBATCH -n2\n".encode()).errors
     assert error.where == "line 3"
     assert "heterogeneous jobs are not supported yet" in error.message
+
+
+@pytest.mark.parametrize("argv", [["-N1", ":", "-N2", "--wrap", "x"], ["--wrap", "x", ":"], [":", "job.sh"]])
+def test_heterogeneous_jobs_are_refused_by_name_on_the_command_line_too(argv: list[str]) -> None:
+    [error] = parse_script(b"#!/bin/sh\nhostname\n", argv).errors
+    assert str(error) == (
+        "command line: ':': heterogeneous jobs are not supported yet — submit the components as separate jobs"
+    )
+    assert split_command_line(argv).refusal == error
+    assert split_command_line(["job.sh", ":", "-N2"]).arguments == (":", "-N2")
 
 
 @pytest.mark.parametrize(
