@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from gateway.auth.principal import Principal
 from gateway.db import tables
 from gateway.db.database import Transaction
-from gateway.directives.values.arrays import parse_array
 from gateway.errors import Forbidden, NotFound
 from gateway.ids import JobId, StepId
 from gateway.jobs import facts, read
+from gateway.jobs.arrays import demand_task
 from gateway.jobs.lifecycle import advance
 from gateway.jobs.moves import Move
 from gateway.services import Services
@@ -37,7 +37,7 @@ def cancel(services: Services, principal: Principal, job_id: JobId, *, task: int
     def wish(transaction: Transaction) -> bool:
         row = _find(transaction, principal, job_id)
         if task is not None:
-            _check_task(row, job_id, task)
+            demand_task(job_id, row.array, task)
         if row.phase in FINAL:
             return True
         if task is not None:
@@ -94,13 +94,6 @@ def _requested(row: Any, principal: Principal, task: int | None) -> dict[str, An
         "actor": principal.actor,
         "message": None if task is None else f"task {task}",
     }
-
-
-def _check_task(row: Any, job_id: JobId, task: int) -> None:
-    if row.array is None:
-        raise NotFound(f"Job {job_id} is not an array; it has no task {task}.")
-    if not any(task in range(first, last + 1, step) for first, last, step in parse_array(row.array).ranges):
-        raise NotFound(f"Job {job_id} has no task {task}: its array is {row.array}.")
 
 
 def _end_waiting(transaction: Transaction, row: Any, principal: Principal) -> None:

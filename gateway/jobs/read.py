@@ -11,6 +11,7 @@ from gateway.auth.principal import VisibleTenants
 from gateway.db import tables
 from gateway.errors import InvalidRequest, NotFound
 from gateway.ids import AttemptId, ClusterName, JobId, UnixUser
+from gateway.jobs.arrays import demand_task
 from gateway.jobs.views import JOB_ROWS, array_counts, event_view, job_view, task_view
 from gateway.services import Services
 from gateway.states import FINAL, STATE_OF, Phase, State
@@ -124,13 +125,13 @@ def script(services: Services, visible: VisibleTenants, job_id: JobId) -> bytes:
 
 
 def log_place(services: Services, visible: VisibleTenants, job_id: JobId, *, task: int | None = None) -> LogPlace:
-    """Say where a job's (or an array task's) output lies."""
+    """Say where a job's (or an array task's) output lies. Raises NotFound, also for a task that does not exist."""
     with services.database.read() as connection:
         row = _row(connection, visible, job_id)
         of_task = sa.select(tables.tasks).where(t.attempt_id == row.attempt_id, t.task == task)
         one = connection.execute(of_task).one_or_none() if task is not None else None
-    if task is not None and row.array_tasks is None:
-        raise NotFound(f"Job {job_id} is not an array; it has no task {task}.")
+    if task is not None:
+        demand_task(job_id, row.spec["array"], task)
     if task is None and row.array_tasks is not None:
         raise InvalidRequest(
             f"Job {job_id} is an array; every task has a log of its own.", hint=f"Name one, such as {job_id}_0."

@@ -11,6 +11,7 @@ from gateway.directives.values.signals import signal_name
 from gateway.errors import ClusterRefused, Conflict, Forbidden, NotFound
 from gateway.ids import JobId, UnixUser
 from gateway.jobs import read
+from gateway.jobs.arrays import demand_task
 from gateway.jobs.described import invalid
 from gateway.jobs.views import JOB_ROWS
 from gateway.services import Services
@@ -70,8 +71,8 @@ def _running(services: Services, principal: Principal, job_id: JobId, task: int 
         tasks = list(connection.execute(started).scalars()) if row.array_tasks is not None else []
     if not principal.may_cancel(tenant=row.tenant_id, user_id=row.user_id):
         raise Forbidden(f"Job {job_id} is another user's.", hint="Its owner or an admin of the tenant can signal it.")
-    if task is not None and row.array_tasks is None:
-        raise NotFound(f"Job {job_id} is not an array; it has no task {task}.")
+    if task is not None:
+        demand_task(job_id, row.spec["array"], task)
     if row.array_tasks is not None:
         addresses = [f"{row.slurm_job_id}_{one}" for one in tasks if task is None or one == task]
     else:

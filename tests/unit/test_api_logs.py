@@ -135,6 +135,14 @@ def test_an_array_has_one_log_per_task(gateway: World) -> None:
     assert found.headers["log-offset"] == "0"
 
 
+@pytest.mark.parametrize("query", ["task=2", "task=2&follow=true", "task=99"])
+def test_a_task_that_the_array_does_not_have_has_no_log(gateway: World, query: str) -> None:
+    job, _ = running(gateway, b"", array="1-3:2")
+    answer = log(gateway, job, query)
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
+    assert "its array is 1-3:2" in answer.json()["detail"]
+
+
 def test_a_wish_that_makes_no_sense_is_refused(gateway: World) -> None:
     job, _ = running(gateway, b"x")
     senseless = ["tail=x", "tail=-1", "tail=5d", "tail=1&offset=0", "stream=both&offset=1", "stream=err", "offset=-1"]
