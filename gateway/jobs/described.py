@@ -8,7 +8,7 @@ import binascii
 import re
 from typing import Final
 
-from gateway.errors import Detail, InvalidRequest
+from gateway.errors import Detail, InvalidRequest, TooLarge
 from gateway.wire import MAX_SCRIPT_BYTES, JobRequest
 from slurm_templates.render import TemplateError
 from slurm_templates.runtime import Run, script_of
@@ -17,16 +17,23 @@ _ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 _AMOUNT: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?")
 _HALF: Final = re.compile(r"[\ud800-\udfff]")
 _MAX_ENV_VALUE: Final = 32768
+_SCRIPT_FIELDS: Final = ("script", "script_base64", "command")
 
 
 def script_and_options(request: JobRequest) -> tuple[bytes, tuple[str, ...]]:
-    """Return the batch script and the sbatch options of a request; raises InvalidRequest with the field's name."""
+    """Return the batch script and the sbatch options of a request; raises InvalidRequest or TooLarge by the field."""
     _check_env(request.env)
     for number, word in enumerate(request.args):
         _check_text(f"args[{number}]", word)
     if request.cost_estimate is not None and not _AMOUNT.fullmatch(request.cost_estimate):
         raise invalid("cost_estimate", "is not an amount", "write it like 12.50")
-    return _script(request), (*request.options, *_options(request))
+    script = _script(request)
+    if len(script) > MAX_SCRIPT_BYTES:
+        field = next(name for name in _SCRIPT_FIELDS if getattr(request, name) is not None)
+        message = f"{len(script)} bytes of script; the limit is {MAX_SCRIPT_BYTES}"
+        detail = Detail(where=field, message=message, hint="read large data from a file")
+        raise TooLarge(f"{field}: {message} — {detail.hint}", details=(detail,))
+    return script, (*request.options, *_options(request))
 
 
 def invalid(where: str, message: str, hint: str | None = None) -> InvalidRequest:
@@ -35,7 +42,7 @@ def invalid(where: str, message: str, hint: str | None = None) -> InvalidRequest
 
 
 def _script(request: JobRequest) -> bytes:
-    given = [request.script is not None, request.script_base64 is not None, request.command is not None]
+    given = [getattr(request, name) is not None for name in _SCRIPT_FIELDS]
     if sum(given) != 1:
         found = "none is" if not any(given) else "more than one is"
         raise invalid("script", f"exactly one of script, script_base64 and command is needed; {found} given")
@@ -55,10 +62,6 @@ def _script(request: JobRequest) -> bytes:
             script = base64.b64decode(request.script_base64 or "", validate=True)
         except binascii.Error:
             raise invalid("script_base64", "is not base64") from None
-    if len(script) > MAX_SCRIPT_BYTES:
-        raise invalid(
-            "script", f"has {len(script)} bytes; the limit is {MAX_SCRIPT_BYTES}", "read large data from a file"
-        )
     return script
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gateway.errors import InvalidRequest
+from gateway.errors import InvalidRequest, TooLarge
 from gateway.jobs.intake import Intake, Site, take_in
 from gateway.jobs.spec import Dependency, JobSpec, Output
 from gateway.settings import ClusterSettings
@@ -174,10 +174,21 @@ def test_every_finding_about_a_script_is_told_at_once() -> None:
     assert [where for where, _ in found] == ["line 2", "line 3", "memory"]
 
 
-def test_a_script_above_the_limit_is_refused_by_its_size() -> None:
-    [(where, message)] = refused(script="#!/bin/sh\n" + "#" * MAX_SCRIPT_BYTES)
-    assert where == "script"
-    assert str(MAX_SCRIPT_BYTES) in message
+_LARGE = "#!/bin/sh\n" + "#" * MAX_SCRIPT_BYTES
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("script", _LARGE),
+        ("script_base64", base64.b64encode(_LARGE.encode()).decode()),
+        ("command", "x" * MAX_SCRIPT_BYTES),
+    ],
+)
+def test_a_script_above_the_limit_is_too_large_and_not_merely_invalid(field: str, value: str) -> None:
+    with pytest.raises(TooLarge, match=f"{field}: .*{MAX_SCRIPT_BYTES}") as caught:
+        take(**{field: value})
+    assert [detail.where for detail in caught.value.details] == [field]
 
 
 @pytest.mark.parametrize(
