@@ -293,8 +293,9 @@ def test_a_session_killed_in_the_middle_is_unknown_not_failed(helper: RunningHel
         wait_until(runs.exists)
         (session,) = helper.sessions()
         (launcher,) = Path(f"/proc/{session}/task/{session}/children").read_text().split()
-        os.kill(int(launcher), signal.SIGKILL)
+        # The session first: it would answer, had it time to see its launcher die.
         os.kill(session, signal.SIGKILL)
+        os.kill(int(launcher), signal.SIGKILL)
 
     with hold(helper), ThreadPoolExecutor() as pool:
         killed = pool.submit(kill_session_and_launcher)
