@@ -26,7 +26,7 @@ NOT_RUN = 75
 _KEPT = {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
 _FORWARDED = set(range(1, signal.SIGRTMAX + 1)) - _KEPT - {signal.SIGPIPE, signal.SIGXFSZ, 32, 33}
 _WITNESS_S = 1.0
-"""How long the witness may take to tell; with 0.2 s a busy node (load 7 on 2 cores) was seen to deliver a signal twice."""
+"""How long the witness may take to tell; with 0.2 s a busy node (load 7 on 2 cores) delivered a signal twice."""
 
 
 class NotOurs(Exception):
