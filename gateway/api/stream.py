@@ -18,6 +18,7 @@ from gateway.api.log_start import Start, TimeIndexes
 from gateway.api.metrics import Metrics
 from gateway.api.places import Places, WatchedJob
 from gateway.api.seats import Seats
+from gateway.api.validity import Validity
 from gateway.api.waiting import Waiting
 from gateway.auth.principal import Principal
 from gateway.errors import Conflict, Detail, InvalidRequest
@@ -85,10 +86,14 @@ class FollowResponse(StreamingResponse):
         wish, life_s = self._wish, self._streams.services.settings.stream_life_s
         if (expires := self._principal.expires_at) is not None:
             life_s = min(life_s, _seconds_until(expires, self._streams.services.clock.now()))
+        validity = Validity(self._streams.services, self._principal)
         with self._streams.places.watching(self._place, wish.job, wish.task, self._principal.visible) as watched:
             following = _Following(self._streams, watched, wish, ends_at=time.monotonic() + life_s)
             async with aclosing(following.frames()) as frames:
                 async for frame in frames:
+                    if await validity.is_over():
+                        yield sse.event("reconnect", "{}")  # and then 401 says what happened
+                        return
                     yield frame
 
 

@@ -35,7 +35,11 @@ def generate() -> NewToken:
 
 
 def authenticate(database: Database, text: str, now: datetime) -> Principal:
-    """Return who a token speaks for; raises Unauthenticated with the same words for every kind of wrong token."""
+    """Return who a token speaks for; raises Unauthenticated.
+
+    An unknown id and a wrong secret get the same words, so that nobody learns which ids exist. Whoever has the whole
+    secret is told whether it was revoked or has expired.
+    """
     prefix, _, rest = text.partition("_")
     token_id, _, secret = rest.partition("_")
     with database.read() as connection:
@@ -58,6 +62,13 @@ def authenticate(database: Database, text: str, now: datetime) -> Principal:
         token_id=TokenId(row.id),
         expires_at=row.expires_at,
     )
+
+
+def is_valid(database: Database, token_id: TokenId, now: datetime) -> bool:
+    """Say whether a token that was shown before still counts."""
+    with database.read() as connection:
+        row = connection.execute(_BY_ID, {"token": token_id}).one_or_none()
+    return row is not None and row.revoked_at is None and (row.expires_at is None or row.expires_at > now)
 
 
 def _digest(secret: str) -> bytes:

@@ -2,17 +2,21 @@
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import httpx
 import pytest
 
+from gateway.api import validity
 from gateway.api.log_sources import AttemptSource
 from gateway.api.log_start import Start, Tail, TimeIndexes
 from gateway.api.sse import EventId, EventIdError
+from gateway.db import tables
 from gateway.ids import AttemptId, JobId, UnixUser
+from gateway.slurm.runner import FileSlice
 from gateway.slurm.transport import Transport
 from gateway.states import Phase, Reason
 from logs.relay import Relay
@@ -237,6 +241,27 @@ def test_a_stream_ends_with_its_token_and_tells_the_client_to_come_back(gateway:
     client.headers["Authorization"] = f"Bearer {made['token']}"
     found = events(client.get(f"/v1/jobs/{job}/logs?follow=true"))
     assert [event["event"] for event in found] == ["chunk", "reconnect"]
+
+
+def test_a_revoked_token_ends_its_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(validity, "_LOOK_S", 0.0)
+    with world(tmp_path, stream_life_s=30) as gateway:
+        job, _ = running(gateway, b"x\n")
+        token = gateway.client().get("/v1/whoami").json()["token_id"]
+        read_many = gateway.files.read_many
+
+        def read_and_revoke(*args: Any) -> list[FileSlice]:
+            t = tables.tokens
+            with gateway.services.database.begin() as transaction:
+                transaction.execute(t.update().where(t.c.id == token).values(revoked_at=transaction.now))
+            return read_many(*args)
+
+        monkeypatch.setattr(gateway.files, "read_many", read_and_revoke)
+        began = time.monotonic()
+        found = events(log(gateway, job, "follow=true"))
+        assert [event["event"] for event in found] == ["reconnect"]
+        assert time.monotonic() - began < 15
+        assert log(gateway, job).status_code == 401
 
 
 def test_followers_without_a_seat_are_asked_to_come_later(gateway: World) -> None:
