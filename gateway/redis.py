@@ -1,8 +1,10 @@
 """Connect to Redis, and run a private one where none is shared. Redis is a hint here: losing it costs latency only."""
 
 import contextlib
+import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +29,23 @@ def pubsub(client: Client) -> Any:
 class EmbeddedRedis:
     """A private `redis-server` child on a Unix socket that only its owner can open."""
 
-    def __init__(self, socket: Path, *, log: Path) -> None:
+    def __init__(self, socket: Path, *, log: Path, launcher: Sequence[str] = ()) -> None:
+        """Prepare one; `launcher` is a command that starts the command that follows it, in its own place."""
         self._socket = socket
         self._log = log
+        self._launcher = launcher
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, timeout_s: float = 10.0) -> None:
         """Start the server and wait until it answers; raises GatewayFault with what to install or read."""
+        if shutil.which("redis-server") is None:
+            raise GatewayFault("redis-server is not installed.", hint="apt install redis-server")
         # Nothing in it must survive: a stale pid or dump would only be a surprise.
-        argv = ["redis-server", "--port", "0", "--unixsocket", str(self._socket), "--unixsocketperm", "600"]
+        argv = [*self._launcher, "redis-server", "--port", "0"]
+        argv += ["--unixsocket", str(self._socket), "--unixsocketperm", "600"]
         argv += ["--save", "", "--appendonly", "no", "--dir", str(self._socket.parent), "--daemonize", "no"]
-        try:
-            with self._log.open("ab") as log:
-                self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        except FileNotFoundError:
-            raise GatewayFault("redis-server is not installed.", hint="apt install redis-server") from None
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         client = redis.Redis(unix_socket_path=str(self._socket), socket_timeout=1)
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline and self._process.poll() is None:

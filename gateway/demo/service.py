@@ -23,8 +23,10 @@ def start(place: Place, ledger: Ledger) -> None:
     _write(place.config, place.gateway_toml())
     program = find_program(user, copies=place.home / "program")
     if processes.find(ledger, runas_name(place)) is None:
+        _end(ledger, runas_name(place))
         _start_helper(place, ledger, program)
     if processes.find(ledger, serve_name(place)) is None:
+        _end(ledger, serve_name(place))
         _start_gateway(place, ledger, program)
     log = _log(place, serve_name(place))
     wait_until(lambda: _ready(place), what=f"the gateway at {place.url}", seconds=45, log=log)
@@ -44,10 +46,7 @@ def runas_name(place: Place) -> str:
 def stop(place: Place, ledger: Ledger) -> None:
     """Stop the gateway and its helper; jobs on the cluster go on."""
     for name in (serve_name(place), runas_name(place)):
-        proc = processes.find(ledger, name)
-        if proc is not None:
-            processes.stop(proc, patience=30)
-            ledger.gone("process", name)
+        _end(ledger, name)
 
 
 def remove(place: Place) -> None:
@@ -73,6 +72,16 @@ def save_token(path: Path, token: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(token + "\n")
+
+
+def _end(ledger: Ledger, name: str) -> None:
+    """End a process and whatever it left in its session, also when it was killed long ago itself."""
+    entry = ledger.find("process", name)
+    if entry is not None:
+        proc = processes.Proc.of(entry)
+        processes.stop(proc, patience=30)
+        processes.kill_session(proc)
+        ledger.gone("process", name)
 
 
 def _make_folders(place: Place) -> None:

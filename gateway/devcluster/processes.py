@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from gateway.devcluster.commands import clean_env, wait_until
 from gateway.devcluster.errors import DevClusterError
-from gateway.devcluster.ledger import Ledger
+from gateway.devcluster.ledger import Entry, Ledger
 
 # The child waits until its pid is in the ledger: if we die before, the pipe closes and it ends without a trace.
 _LAUNCH = 'umask 022; read -r _ || exit 1; cd "$1" || exit 1; shift; exec "$@" </dev/null'
@@ -33,6 +34,11 @@ class Proc:
     pid: int
     start_time: int
     """Clock ticks after boot (field 22 of proc(5)'s stat)."""
+
+    @classmethod
+    def of(cls, entry: Entry) -> Self:
+        """Return the process that was written down, dead or alive: what it started may live on without it."""
+        return cls(pid=int(entry.facts["pid"]), start_time=int(entry.facts["start_time"]))
 
 
 def start_detached(
@@ -77,10 +83,7 @@ def start_detached(
 def find(ledger: Ledger, name: str) -> Proc | None:
     """Return the process started as `name` while it is alive."""
     entry = ledger.find("process", name)
-    if entry is None:
-        return None
-    proc = Proc(pid=int(entry.facts["pid"]), start_time=int(entry.facts["start_time"]))
-    return proc if is_alive(proc) else None
+    return Proc.of(entry) if entry is not None and is_alive(Proc.of(entry)) else None
 
 
 def is_alive(proc: Proc) -> bool:

@@ -30,7 +30,7 @@ def tear_down(settings: DevSettings, ledger: Ledger) -> None:
 
 
 def _stop(entries: list[Entry]) -> None:
-    procs = [Proc(pid=int(entry.facts["pid"]), start_time=int(entry.facts["start_time"])) for entry in entries]
+    procs = [Proc.of(entry) for entry in entries]
     with ThreadPoolExecutor(max_workers=16) as pool:
         list(pool.map(processes.stop, procs))
         list(pool.map(processes.kill_session, procs))

@@ -21,6 +21,11 @@ _PAUSES_S: Final = (0.2, 0.5, 1.0, 3.0, 10.0)
 _SETTLED_S: Final = 30.0
 _STOP_S: Final = 25.0
 _LOOK_S: Final = 0.1
+_DIES_WITH_US: Final = ("setpriv", "--pdeathsig", "KILL", "--")
+"""Starts a program that the kernel kills when the thread that started it ends: our main thread, so also when we are
+killed. KILL, not TERM, because whoever comes next must find port and socket free at once (a Redis that ends politely
+removes the socket of its successor), and every process here is built to be killed at any moment. A parent that dies
+in the millisecond before setpriv has asked for the signal still leaves its child."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,9 +45,9 @@ def run_all(settings: Settings, *, environment: Mapping[str, str]) -> None:
         signal.signal(number, lambda *_: stop.set())
     redis = None
     if not settings.redis_url:
-        redis = EmbeddedRedis(settings.redis_socket, log=settings.state_dir / "redis.log")
+        redis = EmbeddedRedis(settings.redis_socket, log=settings.state_dir / "redis.log", launcher=_DIES_WITH_US)
         redis.start()
-    children = [_Child(name=name, argv=[sys.executable, "-m", f"gateway.{name}"]) for name in ("app", "worker")]
+    children = [_Child(name=name, argv=[*_DIES_WITH_US, *_module(name)]) for name in ("app", "worker")]
     try:
         while not stop.wait(_LOOK_S):
             for child in children:
@@ -54,6 +59,10 @@ def run_all(settings: Settings, *, environment: Mapping[str, str]) -> None:
         _stop_all(children)
         if redis is not None:
             redis.stop()
+
+
+def _module(name: str) -> list[str]:
+    return [sys.executable, "-m", f"gateway.{name}"]
 
 
 def _tend(child: _Child, environment: Mapping[str, str]) -> None:
@@ -68,7 +77,6 @@ def _tend(child: _Child, environment: Mapping[str, str]) -> None:
         child.due = now + pause
         log.error("process.ended", child=child.name, exit_code=code, next_start_in_s=pause)
     if now >= child.due:
-        # PDEATHSIG would need a preexec_fn; a child without its supervisor goes on serving, which harms nobody.
         child.process = subprocess.Popen(child.argv, stdin=subprocess.DEVNULL, env=dict(environment))
         child.started = now
         log.info("process.started", child=child.name, pid=child.process.pid)

@@ -21,7 +21,7 @@ def ledger(tmp_path: Path):
     ledger = Ledger(tmp_path / "ledger")
     yield ledger
     for entry in ledger.entries("process"):
-        processes.kill_session(Proc(pid=int(entry.facts["pid"]), start_time=int(entry.facts["start_time"])))
+        processes.kill_session(Proc.of(entry))
 
 
 def start(ledger: Ledger, tmp_path: Path, *argv: str) -> Proc:
