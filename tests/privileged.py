@@ -60,15 +60,25 @@ def unix_user(
     """Make a Unix user, with a further group of its own if asked, and remove both again."""
     extra = ["--groups", group] if group else []
     if group:
-        subprocess.run(["groupadd", "-f", group], check=True)
+        _edit_users(["groupadd", "-f", group])
     number = ["--uid", str(uid)] if uid else []
-    subprocess.run(["useradd", "-d", str(home), "-m", "-s", "/bin/sh", *extra, *number, name], check=True)
+    _edit_users(["useradd", "-d", str(home), "-m", "-s", "/bin/sh", *extra, *number, name])
     try:
         yield pwd.getpwnam(name)
     finally:
-        subprocess.run(["userdel", "-f", name], check=True, capture_output=True)
+        _edit_users(["userdel", "-f", name])
         if group:
-            subprocess.run(["groupdel", group], check=True)
+            _edit_users(["groupdel", group])
+
+
+def _edit_users(argv: list[str]) -> None:
+    """Run a command that locks /etc/passwd, again while another test process (or a dev cluster) holds the lock."""
+    until = time.monotonic() + 30
+    while (done := subprocess.run(argv, capture_output=True, text=True, check=False)).returncode != 0:
+        locked = "lock" in done.stderr
+        assert locked, f"{argv}: {done.stderr}"
+        assert time.monotonic() < until, f"{argv}: {done.stderr}"
+        time.sleep(0.1)
 
 
 def write_commands(room: Path) -> dict[str, object]:
