@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from gateway.controller.collector import Collector, tick_pause
 from gateway.controller.dispatch import Dispatcher
 from gateway.controller.doubt import Doubter
 from gateway.controller.finalize import Finalizer
-from gateway.controller.leases import LeaseKeeper
+from gateway.controller.leases import LeaseKeeper, holder_name
 from gateway.notices import Notice
 from gateway.services import Services
 from gateway.settings import ClusterSettings
@@ -66,10 +65,10 @@ class ControllerLoop:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self.holder = f"{socket.gethostname()}:{os.getpid()}"
+        holder = holder_name()
         settings = services.settings
         self._keeper = LeaseKeeper(
-            services.database, holder=self.holder, lease_s=settings.lease_s, every_s=settings.lease_renew_s
+            services.database, holder=holder, lease_s=settings.lease_s, every_s=settings.lease_renew_s
         )
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -80,7 +79,7 @@ class ControllerLoop:
         self._on_ending: list[threading.Event] = []
         self._on_cancel: list[threading.Event] = []
         for name, cluster in settings.clusters.items():
-            self._add_cluster(name, cluster)
+            self._add_cluster(name, cluster, holder)
 
     def start(self) -> None:
         """Begin to act."""
@@ -101,9 +100,9 @@ class ControllerLoop:
             thread.join()
         self._closing.close()
 
-    def _add_cluster(self, name: str, cluster: ClusterSettings) -> None:
+    def _add_cluster(self, name: str, cluster: ClusterSettings, holder: str) -> None:
         dispatcher = Dispatcher(self._services, name, self._keeper)
-        collector = Collector(self._services, name, holder=self.holder)
+        collector = Collector(self._services, name, holder=holder)
         doubter = Doubter(self._services, name, self._keeper)
         finalizer = Finalizer(self._services, name, self._keeper)
         hurry = Hurry(cluster)
@@ -167,11 +166,20 @@ class Hurry:
                 if changed == seen:
                     continue
                 seen = changed
-                # While a series of looks is under way the next of them will do: anybody can write here, and 95 hints a
-                # second made ten looks of it (seen), every one a load on slurmctld.
-                if _empty(directory) and not self._left:
-                    self._left = list(_HURRY_S)
-                    self.wake.set()
+                if _empty(directory):
+                    self._hint()
+
+    def _hint(self) -> None:
+        """Begin a series of looks; one under way goes on, with at least its last two looks still to come.
+
+        Anybody can write into the directory, and 95 hints a second made ten looks of it (seen), every one a load on
+        slurmctld: hints alone never make more than two.
+        """
+        if not self._left:
+            self._left = list(_HURRY_S)
+            self.wake.set()
+        elif len(self._left) < 2:
+            self._left = list(_HURRY_S[-2:])
 
 
 def _empty(directory: Path) -> bool:
