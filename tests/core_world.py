@@ -66,7 +66,7 @@ def settle_people(database: Database) -> None:
         for number, (tenant, name, _) in enumerate(PEOPLE, 1):
             row = {"id": number, "tenant_id": tenant, "name": name, "unix_user": f"{tenant}-{name}", **now}
             transaction.execute(tables.users.insert().values(row))
-        watch = {"cluster": CLUSTER, "lease_token": 0, "seen_at": transaction.now, "tick_cost_s": 0.0}
+        watch = {"cluster": CLUSTER, "seen_at": transaction.now, "tick_cost_s": 0.0}
         transaction.execute(tables.cluster_watches.insert().values(watch))
         pool = {"cluster": CLUSTER, "partition": "cpu", "capacity": asdict(POOL), "observed_at": transaction.now}
         transaction.execute(tables.pool_states.insert().values(pool))

@@ -1,6 +1,7 @@
 """Watch all jobs of one cluster with one query per tick, whoever is looking on.
 
-Only one collector per cluster acts: it holds the lease in `cluster_watches`. A look that failed, or that was not
+Only one collector per cluster acts: it holds the lease in `cluster_watches`. It renews and applies in one thread, so
+its name, which no other process has, is all the fence it needs. A look that failed, or that was not
 complete, changes no job.
 """
 
@@ -79,7 +80,7 @@ class Collector:
         """Take or renew the cluster's watch; False while another collector holds it."""
         w = tables.cluster_watches
         with self._services.database.begin() as transaction:
-            insert = _insert(self._services.database)(w).values(cluster=self._cluster, lease_token=0, tick_cost_s=0.0)
+            insert = _insert(self._services.database)(w).values(cluster=self._cluster, tick_cost_s=0.0)
             transaction.execute(insert.on_conflict_do_nothing())
             mine = sa.or_(
                 w.c.lease_holder == self._holder, w.c.lease_holder.is_(None), w.c.lease_expires_at <= transaction.now

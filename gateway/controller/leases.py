@@ -4,6 +4,9 @@ A lease is three columns of the step: who, until when (in the database's time), 
 of holder. A decision made under a lease carries the token and is dropped once the token is no longer the newest.
 """
 
+import os
+import secrets
+import socket
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -75,6 +78,14 @@ def _only_mine(transaction: Transaction, leases: Collection[Lease], values: dict
     if leases:
         marked = [{"b_id": lease.step, "b_token": lease.token} for lease in leases]
         transaction.execute(tables.steps.update().where(_MINE).values(**values), marked)
+
+
+def holder_name() -> str:
+    """Name one life of this process, in at most 64 characters.
+
+    Two containers may share a host name and both be process 1: without the random part they would share their leases.
+    """
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 class LeaseKeeper:

@@ -254,7 +254,6 @@ class ClusterWatch(Table, table=True):
 
     cluster: str = Field(primary_key=True, max_length=64)
     lease_holder: str | None = Field(default=None, max_length=64)
-    lease_token: int = Field(default=0, sa_type=BigInt)
     lease_expires_at: datetime | None = when()
     boot_time: int | None = Field(default=None, sa_type=BigInt)
     version: str | None = Field(default=None, max_length=32)

@@ -14,6 +14,7 @@ ALONG = [
     "gateway/db/migrations/script.py.mako",
     "gateway/db/migrations/versions/0001_first_light.py",
     "gateway/db/migrations/versions/0002_rests_and_ends.py",
+    "gateway/db/migrations/versions/0003_watches_by_name.py",
     "gateway/devcluster/packages.sh",
     "gateway/devcluster/packages.txt",
     "slurm_templates/base.sbatch.j2",

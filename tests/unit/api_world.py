@@ -206,6 +206,6 @@ def _people(services: Services) -> dict[str, str]:
             made[name] = new.text
         pool = {"cluster": "dev", "partition": "cpu", "capacity": asdict(POOL), "observed_at": now}
         transaction.execute(tables.pool_states.insert().values(pool))
-        watch = {"cluster": "dev", "lease_token": 0, "seen_at": now, "tick_cost_s": 0.25}
+        watch = {"cluster": "dev", "seen_at": now, "tick_cost_s": 0.25}
         transaction.execute(tables.cluster_watches.insert().values(watch))
     return made

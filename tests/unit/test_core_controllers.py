@@ -12,7 +12,7 @@ from gateway.controller.collector import Collector, tick_pause
 from gateway.controller.dispatch import Dispatcher
 from gateway.controller.doubt import Doubter
 from gateway.controller.finalize import Finalizer
-from gateway.controller.leases import LeaseKeeper
+from gateway.controller.leases import LeaseKeeper, holder_name
 from gateway.db import tables
 from gateway.errors import ClusterRefused, ClusterUnreachable, Conflict, InvalidRequest, NotFound
 from gateway.ids import JobId, UnixUser
@@ -494,6 +494,14 @@ def test_only_one_collector_looks_and_a_paused_one_applies_nothing(rig: Rig, mon
     rig.slurm.start()
     assert not rig.mine.collector.run_once(), "what it saw before its pause is nobody's business any more"
     assert rig.phases(job) == [Phase.RUNNING], "the other one saw it"
+
+
+def test_two_containers_with_one_host_name_hold_different_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "h" * 64)
+    monkeypatch.setattr("os.getpid", lambda: 4194304)
+    one, two = holder_name(), holder_name()
+    assert one != two
+    assert len(one) <= 64, "the column is no wider, and PostgreSQL insists"
 
 
 def test_dependencies_hold_a_job_back_and_let_it_go(rig: Rig) -> None:
