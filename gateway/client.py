@@ -22,6 +22,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from gateway.wire import (
     EventPage,
+    JobCheck,
     JobPage,
     JobRequest,
     JobView,
@@ -147,6 +148,12 @@ class GatewayClient:
         content = request.model_dump_json(by_alias=True, exclude_defaults=True)
         response = self._send("POST", "/v1/jobs", content=content, key=key, patience_s=patience_s)
         return self._read(response, JobView)
+
+    def check(self, request: JobRequest, *, patience_s: float = 0) -> JobCheck:
+        """Ask what a submission would be answered; creates nothing."""
+        content = request.model_dump_json(by_alias=True, exclude_defaults=True)
+        query = {"test_only": "true"}
+        return self._read(self._send("POST", "/v1/jobs", query=query, content=content, patience_s=patience_s), JobCheck)
 
     def job(self, job_id: str, *, wait_s: int | None = None, patience_s: float = 0) -> JobView:
         """Read one job; with `wait_s` the answer comes when the job is final, or after that time."""

@@ -116,6 +116,15 @@ class Placement(_View):
     priority: int
 
 
+class JobCheck(_View):
+    """What would become of a job that was only checked: nothing was submitted."""
+
+    name: str
+    placement: Placement
+    workdir: str
+    warnings: tuple[str, ...] = ()
+
+
 class ArrayCounts(_View):
     """What has become of an array's tasks."""
 

@@ -2,7 +2,6 @@
 
 import argparse
 import base64
-from dataclasses import fields
 from pathlib import PurePath
 from typing import Final, NoReturn
 
@@ -10,6 +9,7 @@ from gateway.cli.credentials import connect, current
 from gateway.cli.environment import Environment
 from gateway.cli.errors import CommandError
 from gateway.cli.input_variables import options_from
+from gateway.cli.placement_words import placement_words
 from gateway.cli.status import ExitStatus
 from gateway.cli.terminal import printable
 from gateway.cli.waiting import exit_code_of, wait_for_end
@@ -58,10 +58,10 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     parsed = parse_script(script, options, policy=_SITE)
     if parsed.errors:
         _refuse(parsed.errors)
-    if parsed.client.test_only:
-        return _tell_test(parsed, env)
     name = "wrap" if asked.wrap is not None else PurePath(line.script or "sbatch").name
     request = _request(script, name, (*options, *_place(parsed.directives, env)), line.arguments)
+    if parsed.client.test_only:
+        return _check(request, env, as_json=args.json)
     return _submit(request, parsed, env, as_json=args.json)
 
 
@@ -134,16 +134,18 @@ def _request(script: bytes, name: str, options: tuple[str, ...], arguments: tupl
         return JobRequest(script_base64=encoded, script_name=name, options=options, args=arguments)
 
 
-def _tell_test(parsed: Parsed, env: Environment) -> int:
-    for warning in parsed.warnings:
-        env.warn(f"warning: {warning}")
-    env.say("Nothing was submitted (--test-only). The script and its options are valid; they ask for:")
-    for entry in fields(Directives):
-        value = getattr(parsed.directives, entry.name)
-        if entry.name != "passthrough" and value not in (None, (), False):
-            shown = ",".join(value) if isinstance(value, tuple) else str(value)
-            env.say(f"  {entry.name.replace('_', '-')}: {shown}")
-    env.say("When the job would start is not known: the gateway does not estimate start times yet.")
+def _check(request: JobRequest, env: Environment, *, as_json: bool) -> int:
+    check = connect(env).check(request, patience_s=_PATIENCE_S)
+    for warning in check.warnings:
+        env.warn(f"warning: {printable(warning)}")
+    if as_json:
+        env.say(check.model_dump_json(indent=2))
+        return ExitStatus.OK
+    env.say("Nothing was submitted (--test-only). The gateway would accept this job:")
+    lines = {"Name": check.name, **dict(placement_words(check.placement)), "Directory": check.workdir}
+    for name, text in lines.items():
+        env.say(f"{name:>11}: {printable(text)}")
+    env.say("When it would start is not known: the gateway does not estimate start times yet.")
     return ExitStatus.OK
 
 

@@ -9,6 +9,7 @@ from gateway.cli.addresses import parse_address
 from gateway.cli.columns import table
 from gateway.cli.credentials import connect
 from gateway.cli.environment import Environment
+from gateway.cli.placement_words import placement_words
 from gateway.cli.states import job_word
 from gateway.cli.status import ExitStatus
 from gateway.cli.terminal import coloured, printable
@@ -55,20 +56,14 @@ def _all_events(client: GatewayClient, job_id: str) -> Iterator[EventView]:
 
 def _details(job: JobView, env: Environment) -> Iterator[tuple[str, str]]:
     """Yield what is known, leaving out what is not."""
-    asked = job.placement.resources
-    limit = job.placement.time_limit_s
-    memory = f"{asked.memory_mb} MB" if asked.memory_mb else "all memory of its nodes"
+    placed = dict(placement_words(job.placement))
     yield "Job", f"{job.id}  {job.name}"
     yield "State", job_word(job) + (", its end is asked for" if job.cancel_requested and job.ended_at is None else "")
     yield "Why", job.message or job.reason.sentence
     yield "Owner", f"{job.user} of {job.tenant} (Unix user {job.unix_user}, account {job.account})"
-    yield (
-        "Pool",
-        f"{job.pool or 'the default'} on {job.cluster}"
-        + (f", Slurm job {job.slurm_job_id}" if job.slurm_job_id else ""),
-    )
-    yield "Asks for", f"{asked.nodes} nodes, {asked.tasks} tasks, {asked.cpus} CPUs, {memory}, {asked.gpus} GPUs"
-    yield "Time limit", "none" if limit is None else queue_duration(limit)
+    yield "Pool", placed["Pool"] + (f", Slurm job {job.slurm_job_id}" if job.slurm_job_id else "")
+    yield "Asks for", placed["Asks for"]
+    yield "Time limit", placed["Time limit"]
     if job.array:
         counts = job.array.model_dump(include={"pending", "running", "completed", "failed", "cancelled"})
         parts = ", ".join(f"{count} {state}" for state, count in counts.items() if count)

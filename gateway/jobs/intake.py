@@ -42,14 +42,15 @@ class Intake:
     warnings: tuple[str, ...]
 
 
-def take_in(request: JobRequest, site: Site, *, now: datetime) -> Intake:
+def take_in(request: JobRequest, site: Site, *, now: datetime, checking: bool = False) -> Intake:
     """Validate a request for a site; `now` is aware and in the cluster's time zone.
 
-    Raises InvalidRequest with every finding about script and options at once.
+    `checking` allows `--test-only`, which a submission must not say. Raises InvalidRequest with every finding about
+    script and options at once, or TooLarge.
     """
     if request.inputs:
         raise invalid("inputs", "staging of inputs is not available yet", "put the files on the cluster first")
-    parsed, directives, changes = _understand(request, site)
+    parsed, directives, changes = _understand(request, site, checking=checking)
     pool = site.pools.get(directives.partitions[0])
     limit = _time_limit(directives, pool, site.cluster)
     wanted = _demand(directives, pool, site)
@@ -84,14 +85,16 @@ class _Settled:
     resources: Resources
 
 
-def _understand(request: JobRequest, site: Site) -> tuple[Parsed, Directives, tuple[Diagnostic, ...]]:
+def _understand(
+    request: JobRequest, site: Site, *, checking: bool
+) -> tuple[Parsed, Directives, tuple[Diagnostic, ...]]:
     """Read script and options, and fit them to the site; returns what was changed for that, too."""
     script, options = script_and_options(request)
     policy = Policy(spank_allowed=frozenset(site.cluster.spank_options), max_array_size=site.max_array_tasks + 1)
     parsed = parse_script(script, options, policy=policy)
     _demand_none(parsed.errors, fields_of_options(request))
-    if parsed.client.test_only:
-        raise invalid("--test-only", "a check is asked for, not a submission", "remove it from the script to submit")
+    if parsed.client.test_only and not checking:
+        raise invalid("--test-only", "a check is asked for, not a submission", "remove it, or ask with test_only=true")
     fitted = fit_to_site(parsed.directives, _rules(request, parsed.directives, site))
     _demand_none(fitted.errors, {})
     return parsed, fitted.directives, fitted.warnings

@@ -1,4 +1,7 @@
-"""Take a job from its tenant: validate it, give it an id, make it durable; then say so, exactly once per key."""
+"""Take a job from its tenant: validate it, give it an id, make it durable; then say so, exactly once per key.
+
+Or only check it, in the same way.
+"""
 
 import hashlib
 import json
@@ -22,11 +25,12 @@ from gateway.jobs.described import invalid
 from gateway.jobs.intake import Intake, Site, take_in
 from gateway.jobs.lifecycle import create
 from gateway.jobs.pools import load_pools
+from gateway.jobs.views import placement_of
 from gateway.services import Services
 from gateway.slurm.runner import Identity
 from gateway.slurm.sessions import RunnerRefused
 from gateway.slurm.transport import PoolCapacity
-from gateway.wire import JobRequest, JobView
+from gateway.wire import JobCheck, JobRequest, JobView
 
 log = structlog.get_logger()
 
@@ -48,8 +52,7 @@ def submit(services: Services, principal: Principal, request: JobRequest, *, key
     Raises InvalidRequest, Forbidden (another tenant's id), NotFound (a dependency), KeyReused, Busy (the same key is
     being worked on), ClusterUnreachable (the user cannot be looked up on the cluster).
     """
-    if request.tenant_id is not None and request.tenant_id != principal.tenant:
-        raise Forbidden(f"tenantId is {request.tenant_id!r}; this token belongs to {principal.tenant!r}.")
+    _demand_own(principal, request)
     if key is not None and not (0 < len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
         raise invalid("Idempotency-Key", f"must be 1 to {MAX_KEY} printable ASCII characters")
     digest = _digest(request)
@@ -76,6 +79,27 @@ def submit(services: Services, principal: Principal, request: JobRequest, *, key
     return Submitted(view=read.get(services, principal.visible, job_id), replayed=replayed)
 
 
+def check(services: Services, principal: Principal, request: JobRequest) -> JobCheck:
+    """Say what `submit` would say of a request, and create nothing. Raises what `submit` raises, apart from keys."""
+    _demand_own(principal, request)
+    cluster = services.settings.cluster
+    with services.database.read() as connection:
+        pools = load_pools(connection, cluster)
+    identity = _identities.resolve(services, cluster, UnixUser(principal.unix_user))
+    site = _site(services, cluster, pools, principal, identity)
+    intake = take_in(request, site, now=services.clock.now().astimezone(), checking=True)
+    with services.database.read() as connection:
+        _demand_needs(connection, principal, intake)
+    spec = intake.spec
+    placement = placement_of(spec, cluster=cluster, pool=spec.partition, priority=request.priority)
+    return JobCheck(name=spec.name, placement=placement, workdir=spec.workdir or site.home, warnings=intake.warnings)
+
+
+def _demand_own(principal: Principal, request: JobRequest) -> None:
+    if request.tenant_id is not None and request.tenant_id != principal.tenant:
+        raise Forbidden(f"tenantId is {request.tenant_id!r}; this token belongs to {principal.tenant!r}.")
+
+
 def _digest(request: JobRequest) -> bytes:
     """Sum a request up by what it says, not by what a later version adds to it. JSON's escapes can hold any text."""
     said = json.dumps(request.model_dump(exclude_defaults=True), sort_keys=True)
@@ -91,7 +115,7 @@ def _insert(
     cluster: str,
     identity: Identity,
 ) -> JobId:
-    _demand_needs(transaction, principal, intake)
+    _demand_needs(transaction.connection, principal, intake)
     spec = intake.spec
     job_id = create(
         transaction,
@@ -119,13 +143,13 @@ def _insert(
     return job_id
 
 
-def _demand_needs(transaction: Transaction, principal: Principal, intake: Intake) -> None:
+def _demand_needs(connection: sa.Connection, principal: Principal, intake: Intake) -> None:
     """A dependency on a job that is not the tenant's is a dependency on nothing."""
     wanted = {need.job_id for need in intake.spec.dependencies}
     if not wanted:
         return
     j = tables.jobs.c
-    found = transaction.execute(sa.select(j.id).where(j.id.in_(wanted), j.tenant_id == principal.tenant)).scalars()
+    found = connection.execute(sa.select(j.id).where(j.id.in_(wanted), j.tenant_id == principal.tenant)).scalars()
     missing = wanted - set(found)
     if missing:
         raise NotFound(f"--dependency: there is no job {min(missing)}.")

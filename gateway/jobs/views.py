@@ -45,7 +45,7 @@ def job_view(row: Any, *, now: datetime, counts: ArrayCounts | None) -> JobView:
         pool=row.pool,
         cluster=row.cluster,
         runtime=spec.runtime,
-        placement=_placement(row, spec),
+        placement=placement_of(spec, cluster=row.cluster, pool=row.pool, priority=row.priority),
         slurm_job_id=row.slurm_job_id,
         node_list=row.node_list,
         nodes_allocated=row.nodes if row.node_list else None,
@@ -63,15 +63,16 @@ def job_view(row: Any, *, now: datetime, counts: ArrayCounts | None) -> JobView:
     )
 
 
-def _placement(row: Any, spec: JobSpec) -> Placement:
+def placement_of(spec: JobSpec, *, cluster: str, pool: str, priority: int) -> Placement:
+    """Show where and how a job is meant to run."""
     return Placement(
-        cluster=row.cluster,
-        pool=row.pool,
+        cluster=cluster,
+        pool=pool,
         partition=spec.partition,
         resources=spec.resources,
         time_limit_s=spec.time_limit_s,
         expected_runtime_s=spec.expected_runtime_s,
-        priority=row.priority,
+        priority=priority,
     )
 
 

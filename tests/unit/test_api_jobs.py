@@ -46,6 +46,26 @@ def test_another_tenants_id_in_the_body_is_forbidden(gateway: World) -> None:
     assert gateway.client().post("/v1/jobs", json=JOB | {"tenantId": "acme"}).status_code == 201
 
 
+def test_a_check_answers_as_a_submission_would_and_creates_nothing(gateway: World) -> None:
+    client = gateway.client()
+    fits = client.post("/v1/jobs?test_only=true", json=JOB | {"options": ["--test-only", "-N2", "-A", "other"]})
+    assert fits.status_code == 200
+    check = fits.json()
+    assert (check["name"], check["workdir"]) == ("hosts.sh", "/home/acme-ada")
+    assert (check["placement"]["resources"]["nodes"], check["placement"]["time_limit_s"]) == (2, 300)
+    assert any("other" in warning for warning in check["warnings"])
+    for change, status in (
+        ({"nodes": 99}, 422),
+        ({"tenantId": "globex"}, 403),
+        ({"options": ["-d", "afterok:7"]}, 404),
+        ({"script": "hostname\n"}, 422),
+    ):
+        refused, submitted = (client.post(f"/v1/jobs{query}", json=JOB | change) for query in ("?test_only=true", ""))
+        assert (refused.status_code, refused.json()["detail"]) == (status, submitted.json()["detail"])
+    assert client.post("/v1/jobs", json=JOB | {"options": ["--test-only"]}).status_code == 422
+    assert client.get("/v1/jobs").json()["items"] == []
+
+
 def test_pages_are_walked_by_cursor_newest_first(gateway: World) -> None:
     ids = [str(gateway.submit()) for _ in range(5)]
     client, found, cursor = gateway.client(), [], None

@@ -137,13 +137,26 @@ def test_a_heterogeneous_job_is_refused_before_anything_is_read_or_sent() -> Non
     assert "command line: ':': heterogeneous jobs are not supported yet" in ended.err
 
 
-def test_test_only_sends_nothing_and_says_so() -> None:
-    gateway = Gateway(dict(ACCEPTED))
+def test_test_only_asks_the_gateway_and_submits_nothing() -> None:
+    view = job(9)
+    check = {name: view[name] for name in ("name", "placement", "workdir")} | {"warnings": ["line 3: replaced"]}
+    gateway = Gateway({"POST /v1/jobs": check})
     ended = sgw("sbatch", "--test-only", "-N", "2", gateway=gateway, stdin=SCRIPT)
-    assert ended.status == 0
+    assert (ended.status, ended.err) == (0, "sgw: warning: line 3: replaced\n")
     assert ended.out.startswith("Nothing was submitted")
-    assert "  nodes: 2\n" in ended.out
-    assert gateway.requests == []
+    assert "\n   Asks for: 2 nodes, 4 tasks, 8 CPUs, 4000 MB, 0 GPUs\n Time limit: 1:00:00\n" in ended.out
+    [asked] = gateway.requests
+    assert asked.url.query == b"test_only=true"
+    # A gateway that does not know the query would refuse the option, not run the job.
+    assert gateway.body()["options"] == ["--test-only", "-N", "2"]
+    assert '"workdir": "/home/ada"' in sgw("sbatch", "--json", "--test-only", gateway=gateway, stdin=SCRIPT).out
+
+
+def test_test_only_ends_as_the_submission_would() -> None:
+    gateway = Gateway({"POST /v1/jobs": problem(422, "invalid-request", "nodes: 99 nodes are asked for; cpu has 4")})
+    ended = sgw("sbatch", "--test-only", "-N", "99", gateway=gateway, stdin=SCRIPT)
+    assert (ended.status, ended.out) == (5, "")
+    assert "99 nodes are asked for" in ended.err
 
 
 def test_warnings_of_the_gateway_go_to_stderr() -> None:

@@ -17,7 +17,7 @@ from gateway.ids import JobId
 from gateway.jobs import cancel, read, signal, submit
 from gateway.notices import Notice
 from gateway.states import FINAL, State
-from gateway.wire import EventPage, JobPage, JobRequest, JobView, SignalRequest, TaskPage
+from gateway.wire import EventPage, JobCheck, JobPage, JobRequest, JobView, SignalRequest, TaskPage
 
 router = APIRouter(route_class=SignedInRoute, tags=["jobs"])
 
@@ -33,8 +33,10 @@ After = Annotated[str | None, Query(max_length=40, alias="cursor", description="
     "/v1/jobs",
     status_code=201,
     response_model=JobView,
-    responses=problems(403, 404, 409, 503, body=True) | success(201, "The job is accepted and durable.", JOB),
-    summary="Submit a job",
+    responses=problems(403, 404, 409, 503, body=True)
+    | success(201, "The job is accepted and durable.", JOB)
+    | {200: {"model": JobCheck, "description": "With `test_only`: it would be accepted, as this."}},
+    summary="Submit a job, or only check it",
 )
 def submit_job(
     http: Request,
@@ -42,7 +44,10 @@ def submit_job(
     services: ServicesHere,
     principal: Caller,
     idempotency_key: Annotated[str | None, Header(description="The same key and body again is the same job.")] = None,
+    test_only: Annotated[bool, Query(description="Check it as a submission, create nothing.")] = False,  # noqa: FBT002 - a query
 ) -> Response:
+    if test_only:
+        return as_json(submit.check(services, principal, request))
     admissions = metrics_of(http).admissions
     try:
         submitted = submit.submit(services, principal, request, key=idempotency_key)
@@ -165,7 +170,7 @@ def list_events(
     "/v1/jobs/{job_id}/script",
     response_class=Response,
     responses=problems(404) | {200: {"content": {"application/octet-stream": {}}}},
-    summary="Fetch the script, byte by byte as it was handed in",
+    summary="Fetch the script as it is run: as it was handed in, but for DOS line breaks, which are repaired",
 )
 def get_script(job_id: JobHere, services: ServicesHere, principal: Caller) -> Response:
     return Response(read.script(services, principal.visible, job_id), media_type="application/octet-stream")
