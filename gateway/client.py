@@ -151,8 +151,7 @@ class GatewayClient:
 
     def check(self, request: JobRequest, *, patience_s: float = 0) -> JobCheck:
         """Ask what a submission would be answered; creates nothing."""
-        content = request.model_dump_json(by_alias=True, exclude_defaults=True)
-        query = {"test_only": "true"}
+        content, query = request.model_dump_json(by_alias=True, exclude_defaults=True), {"test_only": "true"}
         return self._read(self._send("POST", "/v1/jobs", query=query, content=content, patience_s=patience_s), JobCheck)
 
     def job(self, job_id: str, *, wait_s: int | None = None, patience_s: float = 0) -> JobView:

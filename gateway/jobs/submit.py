@@ -64,8 +64,7 @@ def submit(services: Services, principal: Principal, request: JobRequest, *, key
         if known is not None:
             return Submitted(view=read.get(services, principal.visible, known), replayed=True)
         identity = _identities.resolve(services, cluster, UnixUser(principal.unix_user))
-        site = _site(services, cluster, pools, principal, identity)
-        intake = take_in(request, site, now=services.clock.now().astimezone())
+        intake = _take_in(services, principal, request, pools, identity)
 
         def insert(transaction: Transaction) -> tuple[JobId, bool]:
             if key is not None and (known := _recall(transaction.connection, principal, key, digest)) is not None:
@@ -86,18 +85,38 @@ def check(services: Services, principal: Principal, request: JobRequest) -> JobC
     with services.database.read() as connection:
         pools = load_pools(connection, cluster)
     identity = _identities.resolve(services, cluster, UnixUser(principal.unix_user))
-    site = _site(services, cluster, pools, principal, identity)
-    intake = take_in(request, site, now=services.clock.now().astimezone(), checking=True)
+    intake = _take_in(services, principal, request, pools, identity, checking=True)
     with services.database.read() as connection:
         _demand_needs(connection, principal, intake)
     spec = intake.spec
     placement = placement_of(spec, cluster=cluster, pool=spec.partition, priority=request.priority)
-    return JobCheck(name=spec.name, placement=placement, workdir=spec.workdir or site.home, warnings=intake.warnings)
+    return JobCheck(
+        name=spec.name, placement=placement, workdir=spec.workdir or identity.home, warnings=intake.warnings
+    )
 
 
 def _demand_own(principal: Principal, request: JobRequest) -> None:
     if request.tenant_id is not None and request.tenant_id != principal.tenant:
         raise Forbidden(f"tenantId is {request.tenant_id!r}; this token belongs to {principal.tenant!r}.")
+
+
+def _take_in(
+    services: Services,
+    principal: Principal,
+    request: JobRequest,
+    pools: Mapping[str, PoolCapacity],
+    identity: Identity,
+    *,
+    checking: bool = False,
+) -> Intake:
+    site = Site(
+        cluster=services.settings.clusters[services.settings.cluster],
+        pools=pools,
+        account=principal.account,
+        home=identity.home,
+        max_array_tasks=services.settings.max_array_tasks,
+    )
+    return take_in(request, site, now=services.clock.now().astimezone(), checking=checking)
 
 
 def _digest(request: JobRequest) -> bytes:
@@ -172,18 +191,6 @@ _BY_KEY: Final = sa.select(tables.idempotency.c.job_id, tables.idempotency.c.dig
 def _remember(transaction: Transaction, principal: Principal, key: str, digest: bytes, job_id: JobId) -> None:
     values = {"user_id": principal.user_id, "key": key, "digest": digest, "job_id": job_id}
     transaction.execute(tables.idempotency.insert(), values | {"created_at": transaction.now})
-
-
-def _site(
-    services: Services, cluster: str, pools: Mapping[str, PoolCapacity], principal: Principal, identity: Identity
-) -> Site:
-    return Site(
-        cluster=services.settings.clusters[cluster],
-        pools=pools,
-        account=principal.account,
-        home=identity.home,
-        max_array_tasks=services.settings.max_array_tasks,
-    )
 
 
 class _InFlight:
