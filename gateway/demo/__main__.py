@@ -1,14 +1,16 @@
 """Be `make demo` and `make demo-down`: bring everything up, show one job, say what to try next."""
 
 import argparse
+import os
 import sys
 import time
+from pathlib import Path
 
 from gateway.demo import example, people, service
 from gateway.demo.place import CLUSTER, Place
 from gateway.devcluster.cluster import DevCluster
 from gateway.devcluster.errors import DevClusterError
-from gateway.devcluster.settings import DevSettings
+from gateway.devcluster.settings import DEFAULT_ROOT
 
 
 def main() -> int:
@@ -16,7 +18,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("what", nargs="?", choices=("up", "down", "gateway"), default="up")
     what = parser.parse_args().what
-    cluster = DevCluster.at(DevSettings().root)
+    cluster = DevCluster.at(Path(os.environ.get("SGW_DEV_ROOT") or DEFAULT_ROOT))
     try:
         if what == "down":
             return _down(cluster)
