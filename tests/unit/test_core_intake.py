@@ -187,7 +187,7 @@ _LARGE = "#!/bin/sh\n" + "#" * MAX_SCRIPT_BYTES
 )
 def test_a_script_above_the_limit_is_too_large_and_not_merely_invalid(field: str, value: str) -> None:
     with pytest.raises(TooLarge, match=f"{field}: .*{MAX_SCRIPT_BYTES}") as caught:
-        take(**{field: value})
+        take(SITE, **{field: value})
     assert [detail.where for detail in caught.value.details] == [field]
 
 
