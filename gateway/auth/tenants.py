@@ -134,7 +134,9 @@ def _demand_tenant(connection: sa.Connection, principal: Principal, tenant: str)
 
 
 def _demand_own_unix_user(transaction: Transaction, tenant: str, unix_user: str) -> None:
-    # A Unix user shared by two tenants would let each read the other's files.
+    # A Unix user shared by two tenants would let each read the other's files. The accounts are locked before the look:
+    # on PostgreSQL two tenants' users could be added at the same time, and neither see the other.
+    transaction.lock_tenants(set(transaction.execute(sa.select(tables.tenants.c.id)).scalars()))
     u = tables.users.c
     other = sa.select(u.tenant_id).where(u.unix_user == unix_user, u.tenant_id != tenant).limit(1)
     if transaction.execute(other).one_or_none() is not None:
