@@ -166,9 +166,8 @@ class Attempt(Table, table=True):
     slurm_submitted: int | None = Field(default=None, sa_type=BigInt)
     """Slurm's own submit time (epoch seconds): with cluster, id and uid it names one Slurm job for ever."""
     bound_at: datetime | None = when()
-    missing_since: datetime | None = when()
-    """Set while complete looks at the cluster do not show the job."""
     missing_looks: int = 0
+    """Complete looks at the cluster, one after the other, that did not show the job."""
     slurm_state: str | None = Field(default=None, max_length=32)
     slurm_reason: str | None = Field(default=None, max_length=200)
     """Of an array the reason of its rest, as long as it has one."""

@@ -42,7 +42,6 @@ _SEEN: Final = (
         node_list=bindparam("where"),
         nodes=bindparam("n_nodes"),
         cpus=bindparam("n_cpus"),
-        missing_since=None,
         missing_looks=0,
     )
 )
@@ -62,14 +61,7 @@ def missing(transaction: Transaction, attempts: Iterable[AttemptId]) -> None:
     ids = list(attempts)
     a = tables.attempts.c
     if ids:
-        transaction.execute(
-            tables.attempts.update()
-            .where(a.id.in_(ids))
-            .values(
-                missing_since=sa.func.coalesce(a.missing_since, sa.literal(transaction.now, a.missing_since.type)),
-                missing_looks=a.missing_looks + 1,
-            )
-        )
+        transaction.execute(tables.attempts.update().where(a.id.in_(ids)).values(missing_looks=a.missing_looks + 1))
 
 
 def outcome(transaction: Transaction, attempt: AttemptId, *, source: str, values: Mapping[str, Any]) -> None:

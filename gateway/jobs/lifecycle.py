@@ -91,7 +91,10 @@ def lock_accounts(transaction: Transaction, step_ids: Collection[StepId]) -> Non
 
 
 def _lock(transaction: Transaction, step_ids: Sequence[StepId]) -> dict[StepId, Any]:
-    """Lock account, job, step and attempt of every step, always in this order, and return their rows."""
+    """Lock account, job and step of every step, always in this order; return their rows, with the attempt's.
+
+    Attempts need no lock: nobody moves one without holding its step.
+    """
     lock_accounts(transaction, step_ids)
     s, j, a = tables.steps.c, tables.jobs.c, tables.attempts.c
     rows = sa.select(

@@ -209,7 +209,6 @@ def upgrade() -> None:
         sa.Column("slurm_job_id", sa.String(length=20), nullable=True),
         sa.Column("slurm_submitted", BigInt, nullable=True),
         sa.Column("bound_at", UtcDateTime(), nullable=True),
-        sa.Column("missing_since", UtcDateTime(), nullable=True),
         sa.Column("missing_looks", sa.Integer(), nullable=False),
         sa.Column("slurm_state", sa.String(length=32), nullable=True),
         sa.Column("slurm_reason", sa.String(length=200), nullable=True),
