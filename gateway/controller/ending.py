@@ -5,6 +5,7 @@ after a while it is OUTCOME_UNKNOWN, which is a state of its own and not a guess
 """
 
 import json
+import signal
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -156,9 +157,20 @@ def _by_slurm(evidence: EndEvidence, source: str, outcomes: Sequence[Outcome]) -
     if first.node_list:
         facts |= {"node_list": first.node_list, "nodes": first.nodes, "cpus": first.cpus}
     message = f"node {first.failed_node} was lost" if first.failed_node else None
-    if worst.reason is Reason.EXIT_CODE and evidence.record is not None:
-        message = _UNSTARTED.get(evidence.record.wrapper_error or "")
+    if worst.reason is Reason.EXIT_CODE:
+        message = _why(worst.signal, evidence.record)
     return Ended(to=worst.to, reason=worst.reason, source=source, message=message, facts=facts, tasks=tasks)
+
+
+def _why(killed_by: int | None, record: ExitRecord | None) -> str | None:
+    """Say more of a program that ended badly than that it did, where more is known."""
+    if record is not None and record.wrapper_error in _UNSTARTED:
+        return _UNSTARTED[record.wrapper_error]
+    number = killed_by or (record.signal if record is not None else 0)
+    if not number:
+        return None
+    name = f" ({signal.Signals(number).name})" if number in set(signal.Signals) else ""
+    return f"The job's program was killed by signal {number}{name}."
 
 
 _UNSTARTED: Final = {
@@ -200,7 +212,9 @@ def _by_record(evidence: EndEvidence, record: ExitRecord) -> Ended:
         "exit_signal": record.signal or None,
         "max_rss_kb": record.max_rss_kb,
     }
-    return Ended(to=to, reason=reason, source="record", facts={k: v for k, v in facts.items() if v is not None})
+    message = _why(None, record) if reason is Reason.EXIT_CODE else None
+    known = {name: value for name, value in facts.items() if value is not None}
+    return Ended(to=to, reason=reason, source="record", message=message, facts=known)
 
 
 def read_record(data: bytes) -> ExitRecord | None:

@@ -85,6 +85,22 @@ def test_a_program_that_never_ran_is_not_said_to_have_failed() -> None:
     assert ended(replace(evidence, accounting=[replace(FAILED, state="TIMEOUT")])).message is None
 
 
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(9, "killed by signal 9 (SIGKILL)."), (11, "killed by signal 11 (SIGSEGV)."), (200, "killed by signal 200.")],
+)
+def test_a_program_that_a_signal_killed_is_told_which(number: int, words: str) -> None:
+    killed = replace(CLEAN, signal=number)
+    for evidence in (
+        replace(SILENCE, accounting=[replace(DONE, state="FAILED", signal=number)]),
+        replace(SILENCE, accounting=[FAILED], record=killed),
+        replace(SILENCE, record=killed, accounting_state="off"),
+    ):
+        assert (ended(evidence).message or "").endswith(words)
+    assert ended(replace(SILENCE, accounting=[FAILED])).message is None
+    assert ended(replace(SILENCE, accounting=[replace(DONE, state="TIMEOUT", signal=number)])).message is None
+
+
 def test_facts_of_the_attempt_come_from_slurm() -> None:
     facts = ended(replace(SILENCE, accounting=[FAILED])).facts
     shown = {name: facts[name] for name in ("slurm_state", "exit_code", "exit_signal", "elapsed_s", "nodes", "cpus")}
