@@ -37,8 +37,8 @@ class Dispatch:
 class Wait:
     """Nothing can be said yet."""
 
-    until: timedelta
-    """Look again after this; sooner if something happens."""
+    after: timedelta
+    """Look again when this much time has passed; sooner if something happens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ def dispatch(*, cancelled: bool, needs: list[Need], any_need: bool) -> Dispatch 
     hopeless = all(v is False for v in verdicts) if any_need else any(v is False for v in verdicts)
     if hopeless:
         return End(to=Phase.CANCELLED, reason=Reason.DEPENDENCY_FAILED)
-    return Wait(until=timedelta(seconds=60))
+    return Wait(after=timedelta(seconds=60))
 
 
 def _need_met(need: Need) -> bool | None:
@@ -130,7 +130,7 @@ def submission(evidence: SubmitEvidence) -> Bind | Void | Wait | End:
     hopeless = evidence.now >= evidence.deadline + SBATCH_BLOCKS
     if isinstance(evidence.verdict, Uncertain) or evidence.sbatch_dead or hopeless:
         return Void()
-    return Wait(until=timedelta(seconds=2))
+    return Wait(after=timedelta(seconds=2))
 
 
 def _start_over(evidence: SubmitEvidence) -> End:

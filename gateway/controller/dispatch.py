@@ -145,7 +145,7 @@ class Dispatcher:
             cancelled = row.cancel_requested_at is not None
             any_need = spec.any_dependency
             match decide.dispatch(cancelled=cancelled, needs=needs.get(row.job_id, []), any_need=any_need):
-                case decide.Wait(until=pause):
+                case decide.Wait(after=pause):
                     release(transaction, [lease], due_at=transaction.now + pause)
                 case decide.End(to=to, reason=reason, message=message):
                     moves.append(_move(lease, to, reason, message))

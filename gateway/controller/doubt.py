@@ -72,9 +72,9 @@ class Doubter:
         except (ClusterError, GatewayFault) as error:
             # No answer, or the helper may not act as this user: nothing follows for this attempt, nor for any other.
             log.warning("doubt.unanswered", attempt=row.attempt_id, error=str(error))
-            return decide.Wait(until=_WHILE_UNREACHABLE)
+            return decide.Wait(after=_WHILE_UNREACHABLE)
         # The claim was asked for and neither we nor a job holds it: the helper could not write. Try again.
-        return decide.Wait(until=_WHILE_UNREACHABLE) if isinstance(verdict, decide.Void) else verdict
+        return decide.Wait(after=_WHILE_UNREACHABLE) if isinstance(verdict, decide.Void) else verdict
 
     def _evidence(self, row: Any, now: datetime, *, void: bool) -> decide.SubmitEvidence:
         user, attempt = UnixUser(row.unix_user), AttemptId(row.attempt_id)
@@ -98,7 +98,7 @@ def _apply(transaction: Transaction, settled: Sequence[tuple[Lease, Any, Settled
     moves = []
     for lease, row, verdict in settled:
         match verdict:
-            case decide.Wait(until=pause):
+            case decide.Wait(after=pause):
                 release(transaction, [lease], due_at=transaction.now + pause)
             case decide.Bind(job_id=job_id, reason=reason):
                 facts.bind(transaction, AttemptId(row.attempt_id), job_id)

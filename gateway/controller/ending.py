@@ -101,7 +101,7 @@ def finish(evidence: EndEvidence) -> Ended | End | Void | Wait:
     enough = evidence.patience * (1 if evidence.accounting_state == "settled" else _LONGER)
     if evidence.waited >= enough and evidence.accounting_state != "failed":
         return Ended(to=Phase.FAILED, reason=Reason.OUTCOME_UNKNOWN, source="nobody")
-    return Wait(until=_AGAIN)
+    return Wait(after=_AGAIN)
 
 
 def newest(outcomes: Iterable[Outcome]) -> list[Outcome]:

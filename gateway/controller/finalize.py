@@ -93,7 +93,7 @@ class Finalizer:
             log.warning("finalize.no_controller", cluster=self._cluster, error=str(error))
             remembered, rows = {}, [row for row in rows if row not in untold]
         tasks = load_tasks(self._services.database, [row for row in rows if row.array_tasks])
-        verdicts: dict[StepId, Verdict] = {StepId(row.id): decide.Wait(until=_WHILE_UNREACHABLE) for row in untold}
+        verdicts: dict[StepId, Verdict] = {StepId(row.id): decide.Wait(after=_WHILE_UNREACHABLE) for row in untold}
         for row in rows:
             attempt = AttemptId(row.attempt_id)
             told = accounted.get(attempt, ()), remembered.get(attempt, ())
@@ -125,8 +125,8 @@ class Finalizer:
         except (ClusterError, GatewayFault) as error:
             # No answer, or the helper may not act as this user: this job waits, the others of the batch do not.
             log.warning("finalize.unanswered", attempt=row.attempt_id, error=str(error))
-            return decide.Wait(until=_WHILE_UNREACHABLE)
-        return decide.Wait(until=_WHILE_UNREACHABLE) if isinstance(verdict, decide.Void) else verdict
+            return decide.Wait(after=_WHILE_UNREACHABLE)
+        return decide.Wait(after=_WHILE_UNREACHABLE) if isinstance(verdict, decide.Void) else verdict
 
     def _evidence(
         self, row: Any, accounting: Sequence[Outcome], controller: Sequence[Outcome], tasks: Tasks, now: datetime
@@ -191,7 +191,7 @@ def _apply(transaction: Transaction, settled: Sequence[tuple[Lease, Any, Verdict
     moves = []
     for lease, row, verdict in settled:
         match verdict:
-            case decide.Wait(until=pause):
+            case decide.Wait(after=pause):
                 release(transaction, [lease], due_at=transaction.now + pause)
             case decide.End(to=to, reason=reason, message=message, pause=pause):
                 moves.append(_move(lease, to, reason, message, transaction.now + pause))
