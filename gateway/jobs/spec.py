@@ -53,7 +53,6 @@ class JobSpec:
     storage_bytes: int | None
     output_bytes: int | None
     caller_cost_estimate: str | None
-    requested_account: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON document that is stored."""
