@@ -36,7 +36,7 @@ test: packages venv lint  ## every check and every test, the ones on a real Slur
 	@$(SUDO) $(RUN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 unit: venv  ## the quick tests alone
-	@$(RUN)/python -m pytest tests/unit tests/property tests/architecture tests/golden $(ARGS)
+	@$(RUN)/python -m pytest -n 2 tests/unit tests/property tests/architecture tests/golden $(ARGS)
 
 lint: venv  ## format, lint, types, import contract
 	@$(RUN)/ruff format --check --quiet . || { echo "run: $(RUN)/ruff format ."; exit 1; }
