@@ -9,14 +9,14 @@ import secrets
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
 
 from gateway.controller import decide
-from gateway.controller.leases import Lease, LeaseKeeper, claim, release
+from gateway.controller.leases import ACTOR, Lease, LeaseKeeper, claim, release
 from gateway.controller.order import make_order
 from gateway.controller.waiting import load, load_needs, reachable
 from gateway.db.database import Transaction
@@ -34,7 +34,6 @@ from gateway.states import Phase, Reason
 
 log = structlog.get_logger()
 
-ACTOR: Final = "controller"
 MAX_STARTS: Final = 3
 _BACK_OFF: Final = timedelta(seconds=5)
 _UNREADABLE_PAUSE: Final = timedelta(minutes=1)
@@ -148,7 +147,7 @@ class Dispatcher:
                 case decide.Wait(after=pause):
                     release(transaction, [lease], due_at=transaction.now + pause)
                 case decide.End(to=to, reason=reason, message=message):
-                    moves.append(_move(lease, to, reason, message))
+                    moves.append(lease.move(to, reason, message))
                 case decide.Dispatch():
                     launches.append(_launch(lease, row, spec, deadline))
         ended = len(moves)
@@ -225,9 +224,9 @@ def _record(transaction: Transaction, landings: Sequence[Landing]) -> None:
         match landing.verdict:
             case Accepted(job_id=job_id):
                 facts.bind(transaction, landing.launch.attempt.id, job_id)
-                moves.append(_move(lease, Phase.QUEUED, Reason.ACCEPTED_BY_SLURM, None))
+                moves.append(lease.move(Phase.QUEUED, Reason.ACCEPTED_BY_SLURM))
             case Refused(message=message):
-                moves.append(_move(lease, Phase.FAILED, Reason.SUBMIT_REJECTED, message))
+                moves.append(lease.move(Phase.FAILED, Reason.SUBMIT_REJECTED, message))
             case NotStarted(message=message):
                 moves.append(_try_again(landing.launch, message, transaction.now))
             case _:
@@ -239,18 +238,6 @@ def _record(transaction: Transaction, landings: Sequence[Landing]) -> None:
 def _try_again(launch: Launch, message: str, now: datetime) -> Move:
     number = launch.attempt.number
     if number >= MAX_STARTS:
-        return _move(launch.lease, Phase.FAILED, Reason.SUBMIT_REJECTED, message)
-    again = _move(launch.lease, Phase.PENDING, Reason.NOT_HANDED_OVER, message)
-    return replace(again, due_at=now + _BACK_OFF * 2**number)
-
-
-def _move(lease: Lease, to: Phase, reason: Reason, message: str | None) -> Move:
-    return Move(
-        step=lease.step,
-        version=lease.version,
-        lease_token=lease.token,
-        to=to,
-        reason=reason,
-        actor=ACTOR,
-        message=message,
-    )
+        return launch.lease.move(Phase.FAILED, Reason.SUBMIT_REJECTED, message)
+    due_at = now + _BACK_OFF * 2**number
+    return launch.lease.move(Phase.PENDING, Reason.NOT_HANDED_OVER, message, due_at=due_at)

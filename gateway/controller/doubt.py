@@ -19,14 +19,12 @@ from gateway.errors import ClusterError, GatewayFault
 from gateway.ids import AttemptId, SlurmJobId, StepId, UnixUser
 from gateway.jobs import facts
 from gateway.jobs.lifecycle import advance, lock_accounts
-from gateway.jobs.moves import Move
 from gateway.services import Services
 from gateway.slurm.answers import read_answer
-from gateway.states import Phase, Reason
+from gateway.states import Phase
 
 log = structlog.get_logger()
 
-ACTOR: Final = "controller"
 _BATCH: Final = 16
 _WHILE_UNREACHABLE: Final = timedelta(seconds=5)
 
@@ -102,23 +100,10 @@ def _apply(transaction: Transaction, settled: Sequence[tuple[Lease, Any, Settled
                 release(transaction, [lease], due_at=transaction.now + pause)
             case decide.Bind(job_id=job_id, reason=reason):
                 facts.bind(transaction, AttemptId(row.attempt_id), job_id)
-                moves.append(_move(lease, Phase.QUEUED, reason, None, transaction.now))
+                moves.append(lease.move(Phase.QUEUED, reason))
             case decide.End(to=to, reason=reason, message=message, pause=pause):
-                moves.append(_move(lease, to, reason, message, transaction.now + pause))
+                moves.append(lease.move(to, reason, message, due_at=transaction.now + pause))
     advance(transaction, moves)
-
-
-def _move(lease: Lease, to: Phase, reason: Reason, message: str | None, due_at: datetime) -> Move:
-    return Move(
-        step=lease.step,
-        version=lease.version,
-        lease_token=lease.token,
-        to=to,
-        reason=reason,
-        actor=ACTOR,
-        message=message,
-        due_at=due_at,
-    )
 
 
 def _load(transaction: Transaction, step_ids: Sequence[StepId]) -> dict[StepId, Any]:

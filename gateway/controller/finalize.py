@@ -27,16 +27,14 @@ from gateway.ids import AttemptId, SlurmJobId, StepId, UnixUser
 from gateway.jobs import facts
 from gateway.jobs.facts import moment
 from gateway.jobs.lifecycle import advance, lock_accounts
-from gateway.jobs.moves import Move
 from gateway.services import Services
 from gateway.slurm.runner import ReadRequest
 from gateway.slurm.states import phase_of
 from gateway.slurm.transport import Outcome
-from gateway.states import Phase, Reason
+from gateway.states import Phase
 
 log = structlog.get_logger()
 
-ACTOR: Final = "controller"
 _BATCH: Final = 64
 _WHILE_UNREACHABLE: Final = timedelta(seconds=5)
 
@@ -194,26 +192,13 @@ def _apply(transaction: Transaction, settled: Sequence[tuple[Lease, Any, Verdict
             case decide.Wait(after=pause):
                 release(transaction, [lease], due_at=transaction.now + pause)
             case decide.End(to=to, reason=reason, message=message, pause=pause):
-                moves.append(_move(lease, to, reason, message, transaction.now + pause))
+                moves.append(lease.move(to, reason, message, due_at=transaction.now + pause))
             case Ended(to=to, reason=reason, message=message):
                 attempt = AttemptId(row.attempt_id)
                 facts.outcome(transaction, attempt, source=verdict.source, values=verdict.facts)
                 facts.tasks(transaction, [_task_row(attempt, *told) for told in verdict.tasks.values()])
-                moves.append(_move(lease, to, reason, message, transaction.now))
+                moves.append(lease.move(to, reason, message))
     advance(transaction, moves)
-
-
-def _move(lease: Lease, to: Phase, reason: Reason, message: str | None, due_at: datetime) -> Move:
-    return Move(
-        step=lease.step,
-        version=lease.version,
-        lease_token=lease.token,
-        to=to,
-        reason=reason,
-        actor=ACTOR,
-        message=message,
-        due_at=due_at,
-    )
 
 
 def _task_row(attempt: AttemptId, outcome: Outcome, end: TaskEnd) -> dict[str, Any]:

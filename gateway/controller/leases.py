@@ -20,12 +20,16 @@ import structlog
 from gateway.db import tables
 from gateway.db.database import Database, Transaction
 from gateway.ids import StepId
-from gateway.jobs.lifecycle import lock_accounts
-from gateway.states import Phase
+from gateway.jobs.lifecycle import Move, lock_accounts
+from gateway.states import Phase, Reason
 
 log = structlog.get_logger()
 
 s = tables.steps.c
+
+
+ACTOR: Final = "controller"
+"""How events name whoever decided under a lease."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,19 @@ class Lease:
     token: int
     version: int
     """The step's version when the lease was taken."""
+
+    def move(self, to: Phase, reason: Reason, message: str | None = None, *, due_at: datetime | None = None) -> Move:
+        """Decide about the step under this lease; the decision is dropped once the lease is not the newest."""
+        return Move(
+            step=self.step,
+            version=self.version,
+            lease_token=self.token,
+            to=to,
+            reason=reason,
+            actor=ACTOR,
+            message=message,
+            due_at=due_at,
+        )
 
 
 def claim(
